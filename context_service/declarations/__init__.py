@@ -1,0 +1,1 @@
+"""Declarations: reading the company's YAML, and what it says of each document."""
