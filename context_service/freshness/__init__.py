@@ -1,0 +1,5 @@
+"""How old a text is, measured against its source's own promise."""
+
+from context_service.freshness.states import freshness
+
+__all__ = ["freshness"]
