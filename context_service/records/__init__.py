@@ -1,0 +1,1 @@
+"""The records: the truth that everything else is derived from."""

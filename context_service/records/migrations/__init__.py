@@ -1,0 +1,1 @@
+"""Alembic's steps from an empty database to the tables in `tables.py`, run by `schema.py`."""

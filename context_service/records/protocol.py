@@ -1,0 +1,245 @@
+"""What the service asks of its records, and the contract every backend keeps (`tests/contract/test_records.py`).
+
+Rows carry release ranges: release R reads a row when `added_in <= R` and (`removed_in` is None or `R < removed_in`). The draft is the
+number after the head; its rows exist but nobody reads them until `publish` moves the head pointer. So a reader that pins a number sees
+one whole state, whatever is written beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from context_service.model.access import Principal, Resource
+from context_service.model.applicability import Facet
+from context_service.model.audit import Action, AuditEntry, AuditRecord
+from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, SyncRun, Version
+from context_service.model.rivalry import Rivalry
+
+
+@dataclass(frozen=True)
+class ChunkRange:
+    """A chunk's release range."""
+
+    chunk: str
+    added_in: int
+    removed_in: int | None
+
+
+class RecordWriter(Protocol):
+    """Writes inside one transaction: all of it happens, with its audit entries, or none of it."""
+
+    def start_run(self, run: SyncRun) -> None:
+        """Store a new run."""
+        ...
+
+    def finish_run(self, run: SyncRun) -> None:
+        """Replace the stored run of the same id with its end. Raises StoreError when it was never started."""
+        ...
+
+    def interrupt_runs(self, at: datetime) -> int:
+        """Mark every run still `running` as `interrupted` with `at` as its end; returns how many. The caller holds `exclusive()`."""
+        ...
+
+    def add_outcomes(self, run: str, outcomes: Iterable[Outcome]) -> None:
+        """Store how items of a started run ended; a later outcome of the same key in the same run replaces the earlier."""
+        ...
+
+    def put_mark(self, source: str, mark: ItemMark) -> None:
+        """Remember an item; replaces what was remembered under its key."""
+        ...
+
+    def drop_mark(self, source: str, key: str) -> None:
+        """Forget an item; unknown keys are passed over."""
+        ...
+
+    def set_cursor(self, source: str, cursor: str | None) -> None:
+        """Remember how far the source was read."""
+        ...
+
+    def put_revision(self, revision: Revision, version: Version, chunks: Sequence[Chunk]) -> None:
+        """Add a document's new state to the draft (`revision.added_in`, which all chunks share).
+
+        The state that stood before gets `removed_in` = that number; a state that the same draft had already added is deleted.
+        Stores the version unless it is there, the document's current access rule, the chunks' access rules (`Resource.rule`) and
+        facets for `rules()` and `facets()`, and the revision's supersessions. Repeating it changes nothing. The ids of the revision and
+        of its chunks belong to this draft: no other release may have stored them. Raises DraftConflict when the draft is not the
+        number after the head.
+        """
+        ...
+
+    def remove_document(self, document: str, draft: int) -> None:
+        """Take a document out of the draft: its state gets `removed_in` = draft, or is deleted if this draft had added it.
+
+        Raises DraftConflict when the draft is not the number after the head.
+        """
+        ...
+
+    def put_vectors(self, model_id: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Keep vectors by embedding key; a key that is there already is left as it is."""
+        ...
+
+    def put_rivalries(self, rivalries: Iterable[Rivalry]) -> None:
+        """Keep rivalries by id; one that is there already is left as it is."""
+        ...
+
+    def publish(self, draft: int, at: datetime) -> Release:
+        """Move the head to `draft`. Raises DraftConflict unless draft is exactly the number after the head."""
+        ...
+
+    def register(self, principal: Principal, key_hash: str) -> None:
+        """Store a principal under the hash of its key; replaces a principal of the same id, whose old key stops working."""
+        ...
+
+    def audit(self, entry: AuditEntry) -> AuditRecord:
+        """Append to the audit chain within this transaction; concurrent writers form one unbroken chain."""
+        ...
+
+
+class RecordStore(Protocol):
+    """Reads, each consistent in itself, and transactions that write. Safe to share between threads."""
+
+    def writing(self) -> AbstractContextManager[RecordWriter]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
+        ...
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Hold the right to be the only process doing `name` (such as "draft"); freed even when the process is killed.
+
+        Raises DraftConflict at once when another process or thread holds it.
+        """
+        ...
+
+    def head(self) -> int:
+        """The current release's number; 0 before the first."""
+        ...
+
+    def releases(self) -> list[Release]:
+        """Every published release, oldest first."""
+        ...
+
+    def release_at(self, moment: datetime) -> int | None:
+        """The release that was current at `moment`; None before the first."""
+        ...
+
+    def draft_touched(self, draft: int) -> bool:
+        """Whether the draft differs from the head: some row was added or removed in it."""
+        ...
+
+    def rules(self) -> list[Resource]:
+        """Every distinct access rule that chunks are filed under (`Resource.rule`, customer replaced by BOUND), in stable order."""
+        ...
+
+    def facets(self) -> list[Facet]:
+        """Every distinct facet that chunks are filed under, in stable order."""
+        ...
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """Chunks by id, whatever their release; unknown ids are missing from the result."""
+        ...
+
+    def chunks_of(self, document: str, release: int) -> list[Chunk]:
+        """A document's chunks in `release`, by ordinal."""
+        ...
+
+    def chunk_ranges(self, touched_in: int | None = None) -> Iterator[ChunkRange]:
+        """Release range of every chunk, or of those whose `added_in` or `removed_in` is `touched_in`; by id, streamed."""
+        ...
+
+    def revisions(self, ids: Sequence[str]) -> dict[str, Revision]:
+        """Revisions by id; unknown ids are missing from the result."""
+        ...
+
+    def revision_of(self, source: str, key: str, release: int) -> Revision | None:
+        """The state of a document in `release`; None if it has none there."""
+        ...
+
+    def revisions_in(self, release: int, source: str | None = None) -> list[Revision]:
+        """Every document's state in `release`, or those of one source, by key."""
+        ...
+
+    def history(self, document: str) -> list[Revision]:
+        """Every state a document ever had, oldest first."""
+        ...
+
+    def superseding(self, refs: Sequence[str], release: int) -> dict[str, list[Revision]]:
+        """For each `source:key`, the revisions in `release` that declare to supersede it; those with none are missing."""
+        ...
+
+    def version(self, id: str) -> Version | None:  # noqa: A002
+        """A version by its id."""
+        ...
+
+    def current_resources(self, documents: Sequence[str]) -> dict[str, Resource]:
+        """The access rule that stands now for each document, which may be tighter than the one a chunk was indexed under."""
+        ...
+
+    def customer_records(self, customer: str, release: int) -> list[Revision]:
+        """Revisions in `release` whose access names this customer and that carry facts, by source and key."""
+        ...
+
+    def rivalries(self, chunks: Sequence[str], release: int) -> list[Rivalry]:
+        """Rivalries that touch any of `chunks` and whose both chunks are in `release`, by id."""
+        ...
+
+    def all_rivalries(self, release: int) -> list[Rivalry]:
+        """Every rivalry whose both chunks are in `release`, by id."""
+        ...
+
+    def vectors(self, model_id: str, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Kept vectors by embedding key; those never embedded with this model are missing."""
+        ...
+
+    def marks(self, source: str) -> dict[str, ItemMark]:
+        """What is remembered of each item of a source, by key."""
+        ...
+
+    def failing_since(self, documents: Sequence[str]) -> dict[str, datetime]:
+        """Since when each document's item could not be read at its source; those that are well are missing."""
+        ...
+
+    def cursor(self, source: str) -> str | None:
+        """How far the source was read; None if never."""
+        ...
+
+    def runs(self, source: str | None = None, limit: int = 50) -> list[SyncRun]:
+        """Runs, newest first."""
+        ...
+
+    def outcomes(self, run: str) -> list[Outcome]:
+        """How the items of a run ended, by key."""
+        ...
+
+    def checked_at(self) -> dict[str, datetime]:
+        """For each source with a succeeded run, the end of its last one."""
+        ...
+
+    def principal_by_key(self, key_hash: str) -> Principal | None:
+        """Who holds the key with this hash; None if nobody does."""
+        ...
+
+    def principals(self) -> list[Principal]:
+        """Everybody registered, by id."""
+        ...
+
+    def audit_records(self, after: int = 0, limit: int = 1000) -> list[AuditRecord]:
+        """Records of the audit chain with number above `after`, in order."""
+        ...
+
+    def audit_of(self, subject: str, action: Action | None = None) -> list[AuditRecord]:
+        """Records about one subject, in order."""
+        ...
+
+    def check(self) -> str:
+        """One line on the backend, its version and its schema. Raises StoreError when it cannot be reached or needs a migration."""
+        ...
+
+    def close(self) -> None:
+        """Release connections; the object is unusable afterwards."""
+        ...

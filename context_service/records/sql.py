@@ -1,0 +1,290 @@
+"""The records in a SQL database: SQLite for one machine, PostgreSQL for several."""
+# ruff: noqa: D102 - the contract of each method stands in protocol.py
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, or_, select
+
+from context_service.errors import StoreError
+from context_service.model.access import Principal, Resource
+from context_service.model.applicability import Facet
+from context_service.model.audit import Action, AuditEntry, AuditRecord
+from context_service.model.base import Value
+from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, RunState, SyncRun, Version
+from context_service.model.rivalry import Rivalry
+from context_service.records import tables
+from context_service.records.backends import Backend, open_backend, translated
+from context_service.records.columns import load
+from context_service.records.protocol import ChunkRange, RecordStore, RecordWriter
+from context_service.records.schema import expected_schema, migrate, schema_of
+from context_service.records.writer import SqlRecordWriter
+
+NAMES_PER_QUERY = 5_000
+"""Databases limit the parameters of one statement: SQLite to 32,766, PostgreSQL to 65,535."""
+
+ROWS_PER_FETCH = 1_000
+"""Rows that a streamed read holds in memory."""
+
+V = TypeVar("V", bound=Value)
+
+
+def open_records(url: str) -> SqlRecordStore:
+    """Open the records at a SQLAlchemy URL and bring their tables up to date: `sqlite:///path`, `postgresql://...`, or `sqlite://` for a
+    private database that ends with the store.
+
+    Raises StoreError when the database cannot be reached or a newer version wrote it.
+    """
+    backend = open_backend(url)
+    try:
+        migrate(backend)
+    except BaseException:
+        backend.close()
+        raise
+    return SqlRecordStore(backend)
+
+
+class SqlRecordStore(RecordStore):
+    """The records behind one backend. Every read is one transaction that sees one state; readers never wait for writers."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    @contextmanager
+    def writing(self) -> Iterator[RecordWriter]:
+        with translated(), self._backend.writes.begin() as connection:
+            yield SqlRecordWriter(connection, self._backend)
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        return self._backend.exclusive(name)
+
+    def head(self) -> int:
+        with self._reading() as connection:
+            number: int = connection.execute(select(tables.head.c.number)).scalar_one()
+            return number
+
+    def releases(self) -> list[Release]:
+        rows = self._rows(select(tables.releases).order_by(tables.releases.c.number))
+        return [Release(number=row.number, published_at=row.published_at) for row in rows]
+
+    def release_at(self, moment: datetime) -> int | None:
+        column = tables.releases.c
+        latest = select(column.number).where(column.published_at <= moment).order_by(column.published_at.desc(), column.number.desc())
+        with self._reading() as connection:
+            return connection.scalar(latest.limit(1))
+
+    def draft_touched(self, draft: int) -> bool:
+        return bool(self._rows(select(tables.revisions.c.id).where(_touched(tables.revisions, draft)).limit(1)))
+
+    def rules(self) -> list[Resource]:
+        return self._values(Resource, _payloads(tables.rules).order_by(tables.rules.c.label))
+
+    def facets(self) -> list[Facet]:
+        return self._values(Facet, _payloads(tables.facets).order_by(tables.facets.c.key))
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        found = self._values_named(Chunk, ids, lambda part: _states(tables.chunks).where(tables.chunks.c.id.in_(part)))
+        return {chunk.id: chunk for chunk in found}
+
+    def chunks_of(self, document: str, release: int) -> list[Chunk]:
+        its_own = _alive(tables.chunks, release).where(tables.chunks.c.document == document)
+        return self._values(Chunk, its_own.order_by(tables.chunks.c.ordinal))
+
+    def chunk_ranges(self, touched_in: int | None = None) -> Iterator[ChunkRange]:
+        column = tables.chunks.c
+        ranges = select(column.id, column.added_in, column.removed_in).order_by(column.id)
+        if touched_in is not None:
+            ranges = ranges.where(_touched(tables.chunks, touched_in))
+        with self._reading() as connection:
+            for row in connection.execute(ranges.execution_options(yield_per=ROWS_PER_FETCH)):
+                yield ChunkRange(chunk=row.id, added_in=row.added_in, removed_in=row.removed_in)
+
+    def revisions(self, ids: Sequence[str]) -> dict[str, Revision]:
+        found = self._values_named(Revision, ids, lambda part: _states(tables.revisions).where(tables.revisions.c.id.in_(part)))
+        return {revision.id: revision for revision in found}
+
+    def revision_of(self, source: str, key: str, release: int) -> Revision | None:
+        column = tables.revisions.c
+        return self._value(Revision, _alive(tables.revisions, release).where(column.source == source, column.key == key))
+
+    def revisions_in(self, release: int, source: str | None = None) -> list[Revision]:
+        column = tables.revisions.c
+        found = _alive(tables.revisions, release).order_by(column.key, column.source)
+        return self._values(Revision, found if source is None else found.where(column.source == source))
+
+    def history(self, document: str) -> list[Revision]:
+        column = tables.revisions.c
+        return self._values(Revision, _states(tables.revisions).where(column.document == document).order_by(column.added_in))
+
+    def superseding(self, refs: Sequence[str], release: int) -> dict[str, list[Revision]]:
+        asked, declared = set(refs), tables.supersessions.c
+        alive = _alive(tables.revisions, release)
+        found = self._values_named(
+            Revision, refs, lambda part: alive.where(tables.revisions.c.id.in_(select(declared.revision).where(declared.ref.in_(part))))
+        )
+        superseding: dict[str, list[Revision]] = {}
+        for revision in sorted(found, key=lambda revision: (revision.source, revision.key)):
+            for ref in asked.intersection(revision.governance.supersedes):
+                superseding.setdefault(ref, []).append(revision)
+        return superseding
+
+    def version(self, id: str) -> Version | None:  # noqa: A002 - the protocol's name
+        return self._value(Version, _payloads(tables.versions).where(tables.versions.c.id == id))
+
+    def current_resources(self, documents: Sequence[str]) -> dict[str, Resource]:
+        column = tables.documents.c
+        rows = self._rows_named(documents, lambda part: select(column.id, column.payload).where(column.id.in_(part)))
+        return {row.id: load(Resource, row.payload) for row in rows}
+
+    def customer_records(self, customer: str, release: int) -> list[Revision]:
+        column = tables.revisions.c
+        its_own = _alive(tables.revisions, release).where(column.customer == customer)
+        return self._values(Revision, its_own.order_by(column.source, column.key))
+
+    def rivalries(self, chunks: Sequence[str], release: int) -> list[Rivalry]:
+        alive, column = _both_sides_alive(release), tables.rivalries.c
+        found = self._values_named(
+            Rivalry, chunks, lambda part: alive.where(or_(column.left_chunk.in_(part), column.right_chunk.in_(part)))
+        )
+        return sorted(found, key=lambda rivalry: rivalry.id)
+
+    def all_rivalries(self, release: int) -> list[Rivalry]:
+        return self._values(Rivalry, _both_sides_alive(release).order_by(tables.rivalries.c.id))
+
+    def vectors(self, model_id: str, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        column = tables.vectors.c
+        kept = select(column.key, column.vector).where(column.model_id == model_id)
+        rows = self._rows_named(keys, lambda part: kept.where(column.key.in_(part)))
+        return {row.key: np.frombuffer(row.vector, dtype="<f4").astype(np.float32) for row in rows}
+
+    def marks(self, source: str) -> dict[str, ItemMark]:
+        kept = self._values(ItemMark, _payloads(tables.marks).where(tables.marks.c.source == source).order_by(tables.marks.c.key))
+        return {mark.key: mark for mark in kept}
+
+    def failing_since(self, documents: Sequence[str]) -> dict[str, datetime]:
+        column = tables.marks.c
+        failing = select(column.document, column.failing_since).where(column.failing_since.is_not(None))
+        return {
+            row.document: row.failing_since for row in self._rows_named(documents, lambda part: failing.where(column.document.in_(part)))
+        }
+
+    def cursor(self, source: str) -> str | None:
+        with self._reading() as connection:
+            return connection.scalar(select(tables.cursors.c.cursor).where(tables.cursors.c.source == source))
+
+    def runs(self, source: str | None = None, limit: int = 50) -> list[SyncRun]:
+        column = tables.runs.c
+        newest = _payloads(tables.runs).order_by(column.started_at.desc(), column.id.desc()).limit(limit)
+        return self._values(SyncRun, newest if source is None else newest.where(column.source == source))
+
+    def outcomes(self, run: str) -> list[Outcome]:
+        return self._values(Outcome, _payloads(tables.outcomes).where(tables.outcomes.c.run == run).order_by(tables.outcomes.c.key))
+
+    def checked_at(self) -> dict[str, datetime]:
+        column = tables.runs.c
+        ends = select(column.source, func.max(column.finished_at).label("at")).where(column.state == RunState.SUCCEEDED)
+        return {row.source: row.at for row in self._rows(ends.group_by(column.source))}
+
+    def principal_by_key(self, key_hash: str) -> Principal | None:
+        return self._value(Principal, _payloads(tables.principals).where(tables.principals.c.key_hash == key_hash))
+
+    def principals(self) -> list[Principal]:
+        return self._values(Principal, _payloads(tables.principals).order_by(tables.principals.c.id))
+
+    def audit_records(self, after: int = 0, limit: int = 1000) -> list[AuditRecord]:
+        return self._audited(select(tables.audit).where(tables.audit.c.number > after).limit(limit))
+
+    def audit_of(self, subject: str, action: Action | None = None) -> list[AuditRecord]:
+        about = select(tables.audit).where(tables.audit.c.subject == subject)
+        return self._audited(about if action is None else about.where(tables.audit.c.action == action))
+
+    def check(self) -> str:
+        title = self._backend.title()
+        with self._reading() as connection:
+            found = schema_of(connection)
+        if found != expected_schema():
+            raise StoreError(
+                f"The records have schema {found}; this version expects {expected_schema()}.",
+                remedy="Restart the service, which migrates older records at its start; where they are newer, install the newer version.",
+            )
+        return f"{title}, schema {found}"
+
+    def close(self) -> None:
+        self._backend.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated(), self._backend.reads.connect() as connection:
+            yield connection
+
+    def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        with self._reading() as connection:
+            return connection.execute(statement).all()
+
+    def _rows_named(self, names: Sequence[str], statement: Callable[[Sequence[str]], Select[Any]]) -> list[Row[Any]]:
+        """The rows of `statement` for each manageable part of `names`, all from one state of the records."""
+        unique = list(dict.fromkeys(names))
+        parts = [unique[start : start + NAMES_PER_QUERY] for start in range(0, len(unique), NAMES_PER_QUERY)]
+        with self._reading() as connection:
+            return [row for part in parts for row in connection.execute(statement(part))]
+
+    def _values(self, kind: type[V], statement: Select[Any]) -> list[V]:
+        return [_value_of(kind, row) for row in self._rows(statement)]
+
+    def _value(self, kind: type[V], statement: Select[Any]) -> V | None:
+        return next(iter(self._values(kind, statement.limit(1))), None)
+
+    def _values_named(self, kind: type[V], names: Sequence[str], statement: Callable[[Sequence[str]], Select[Any]]) -> list[V]:
+        """Each value once, although two parts of `names` may find the same one."""
+        return [_value_of(kind, row) for row in dict.fromkeys(self._rows_named(names, statement))]
+
+    def _audited(self, statement: Select[Any]) -> list[AuditRecord]:
+        return [_audit_record(row) for row in self._rows(statement.order_by(tables.audit.c.number))]
+
+
+def _payloads(table: FromClause) -> Select[Any]:
+    return select(table.c.payload)
+
+
+def _states(table: FromClause) -> Select[Any]:
+    return select(table.c.payload, table.c.removed_in)
+
+
+def _alive(table: FromClause, release: int) -> Select[Any]:
+    return _states(table).where(_in_release(table, release))
+
+
+def _in_release(table: FromClause, release: int) -> ColumnElement[bool]:
+    return (table.c.added_in <= release) & (table.c.removed_in.is_(None) | (table.c.removed_in > release))
+
+
+def _touched(table: FromClause, draft: int) -> ColumnElement[bool]:
+    return (table.c.added_in == draft) | (table.c.removed_in == draft)
+
+
+def _both_sides_alive(release: int) -> Select[Any]:
+    sides = tables.chunks.alias(), tables.chunks.alias()
+    columns = tables.rivalries.c.left_chunk, tables.rivalries.c.right_chunk
+    found = _payloads(tables.rivalries)
+    for side, column in zip(sides, columns, strict=True):
+        found = found.join(side, side.c.id == column).where(_in_release(side, release))
+    return found
+
+
+def _value_of(kind: type[V], row: Row[Any]) -> V:
+    columns = dict(row._mapping)
+    return load(kind, columns.pop("payload"), **columns)
+
+
+def _audit_record(row: Row[Any]) -> AuditRecord:
+    try:
+        entry = load(AuditEntry, row.payload)
+    except StoreError as error:
+        raise StoreError(f"Audit record {row.number} cannot be read.", remedy=error.remedy) from error
+    return AuditRecord(number=row.number, entry=entry, previous=row.previous, hash=row.hash)

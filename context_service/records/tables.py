@@ -1,0 +1,167 @@
+"""The tables of the records. Columns hold what is looked up; `payload` holds the whole value as JSON, except for `removed_in`.
+
+A change here needs a migration beside it; the contract suite compares the two on every backend.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table
+
+from context_service.records.columns import Moment, Name, PlainText
+
+metadata = MetaData()
+
+head = Table(
+    "head",
+    metadata,
+    Column("row", Integer, CheckConstraint("row = 1", name="head_one_row"), primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+)
+"""One row: the number of the current release."""
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("published_at", Moment, nullable=False, index=True),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("source", PlainText, nullable=False),
+    Column("started_at", Moment, nullable=False, index=True),
+    Column("finished_at", Moment),
+    Column("state", PlainText, nullable=False, index=True),
+    Column("payload", PlainText, nullable=False),
+    Index("ix_runs_source_started_at", "source", "started_at"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("run", PlainText, ForeignKey("runs.id"), primary_key=True),
+    Column("key", Name, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("source", PlainText, primary_key=True),
+    Column("key", Name, primary_key=True),
+    Column("document", PlainText, nullable=False, index=True),
+    Column("failing_since", Moment),
+    Column("payload", PlainText, nullable=False),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("source", PlainText, primary_key=True),
+    Column("cursor", PlainText),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+"""The access rule that stands now for each document, which no release number protects."""
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("document", PlainText, nullable=False, index=True),
+    Column("source", PlainText, nullable=False),
+    Column("key", Name, nullable=False),
+    Column("version", PlainText, ForeignKey("versions.id"), nullable=False),
+    Column("customer", Name, index=True),
+    Column("added_in", Integer, nullable=False, index=True),
+    Column("removed_in", Integer, index=True),
+    Column("payload", PlainText, nullable=False),
+    Index("ix_revisions_source_key", "source", "key"),
+)
+"""`customer` is set on the records of one customer only: those that name one and carry facts."""
+
+supersessions = Table(
+    "supersessions",
+    metadata,
+    Column("revision", PlainText, ForeignKey("revisions.id", ondelete="CASCADE"), primary_key=True),
+    Column("ref", Name, primary_key=True, index=True),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("document", PlainText, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("added_in", Integer, nullable=False, index=True),
+    Column("removed_in", Integer, index=True),
+    Column("payload", PlainText, nullable=False),
+    Index("ix_chunks_document_added_in", "document", "added_in"),
+)
+
+rules = Table(
+    "rules",
+    metadata,
+    Column("label", PlainText, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+facets = Table(
+    "facets",
+    metadata,
+    Column("key", PlainText, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+rivalries = Table(
+    "rivalries",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("left_chunk", PlainText, nullable=False, index=True),
+    Column("right_chunk", PlainText, nullable=False, index=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("model_id", PlainText, primary_key=True),
+    Column("key", PlainText, primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+)
+"""Float32 in little-endian order."""
+
+principals = Table(
+    "principals",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("key_hash", PlainText, nullable=False, unique=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("subject", Name, nullable=False),
+    Column("action", PlainText, nullable=False),
+    Column("payload", PlainText, nullable=False),
+    Column("previous", PlainText, nullable=False),
+    Column("hash", PlainText, nullable=False),
+    Index("ix_audit_subject_number", "subject", "number"),
+)
+"""Triggers refuse every change of a stored record."""

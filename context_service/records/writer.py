@@ -1,0 +1,189 @@
+"""Writing the records: one object per transaction."""
+# ruff: noqa: D102 - the contract of each method stands in protocol.py
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Table, delete, select, update
+
+from context_service.errors import DraftConflict, StoreError
+from context_service.model.access import Principal
+from context_service.model.audit import GENESIS, AuditEntry, AuditRecord, chain
+from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, RunState, SyncRun, Version
+from context_service.model.rivalry import Rivalry
+from context_service.records import tables
+from context_service.records.backends import Backend
+from context_service.records.columns import dump, load
+from context_service.records.protocol import RecordWriter
+
+Row = dict[str, object]
+
+
+class SqlRecordWriter(RecordWriter):
+    """Writes on the open transaction of `connection`."""
+
+    def __init__(self, connection: Connection, backend: Backend) -> None:
+        self._connection = connection
+        self._backend = backend
+        self._head: int | None = None
+
+    def start_run(self, run: SyncRun) -> None:
+        self._connection.execute(tables.runs.insert(), _run_row(run))
+
+    def finish_run(self, run: SyncRun) -> None:
+        found = self._connection.execute(update(tables.runs).where(tables.runs.c.id == run.id).values(_run_row(run)))
+        if not found.rowcount:
+            raise StoreError(f"The run {run.id} was never started.", remedy="Start a run before finishing it.")
+
+    def interrupt_runs(self, at: datetime) -> int:
+        running = select(tables.runs.c.payload).where(tables.runs.c.state == RunState.RUNNING)
+        found = [load(SyncRun, payload) for payload in self._connection.scalars(running)]
+        for run in found:
+            self.finish_run(run.model_copy(update={"state": RunState.INTERRUPTED, "finished_at": at}))
+        return len(found)
+
+    def add_outcomes(self, run: str, outcomes: Iterable[Outcome]) -> None:
+        self._replace(tables.outcomes, [{"run": run, "key": outcome.key, "payload": dump(outcome)} for outcome in outcomes])
+
+    def put_mark(self, source: str, mark: ItemMark) -> None:
+        row = {"source": source, "key": mark.key, "document": mark.document, "failing_since": mark.failing_since, "payload": dump(mark)}
+        self._replace(tables.marks, [row])
+
+    def drop_mark(self, source: str, key: str) -> None:
+        self._connection.execute(delete(tables.marks).where(tables.marks.c.source == source, tables.marks.c.key == key))
+
+    def set_cursor(self, source: str, cursor: str | None) -> None:
+        self._replace(tables.cursors, [{"source": source, "cursor": cursor}])
+
+    def put_revision(self, revision: Revision, version: Version, chunks: Sequence[Chunk]) -> None:
+        self._claim(revision.added_in)
+        self._withdraw(revision.document, revision.added_in)
+        self._replace(tables.documents, [{"id": revision.document, "payload": dump(revision.resource)}])
+        self._keep(tables.versions, [{"id": version.id, "payload": dump(version)}])
+        self._connection.execute(tables.revisions.insert(), _revision_row(revision))
+        self._keep(tables.supersessions, [{"revision": revision.id, "ref": ref} for ref in revision.governance.supersedes])
+        if chunks:
+            self._file(revision)
+            self._connection.execute(tables.chunks.insert(), [_chunk_row(chunk) for chunk in chunks])
+
+    def remove_document(self, document: str, draft: int) -> None:
+        self._claim(draft)
+        self._withdraw(document, draft)
+
+    def put_vectors(self, model_id: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        # In order, so that two writers of the same keys wait for each other instead of locking each other out.
+        rows = [{"model_id": model_id, "key": key, "vector": vectors[key].astype("<f4").tobytes()} for key in sorted(vectors)]
+        self._keep(tables.vectors, rows)
+
+    def put_rivalries(self, rivalries: Iterable[Rivalry]) -> None:
+        self._keep(tables.rivalries, [_rivalry_row(rivalry) for rivalry in rivalries])
+
+    def publish(self, draft: int, at: datetime) -> Release:
+        self._claim(draft)
+        release = Release(number=draft, published_at=at)
+        self._connection.execute(tables.releases.insert(), {"number": draft, "published_at": at})
+        self._connection.execute(update(tables.head).values(number=draft))
+        self._head = draft
+        return release
+
+    def register(self, principal: Principal, key_hash: str) -> None:
+        self._replace(tables.principals, [{"id": principal.id, "key_hash": key_hash, "payload": dump(principal)}])
+
+    def audit(self, entry: AuditEntry) -> AuditRecord:
+        self._backend.queue(self._connection, "audit")
+        newest = select(tables.audit.c.number, tables.audit.c.hash).order_by(tables.audit.c.number.desc()).limit(1)
+        last = self._connection.execute(newest).first()
+        number, previous = (last.number, last.hash) if last else (0, GENESIS)
+        record = chain(entry, number + 1, previous)
+        self._connection.execute(tables.audit.insert(), _audit_row(record))
+        return record
+
+    def _claim(self, draft: int) -> None:
+        # The row stays locked until this transaction ends, so nobody moves the head in between.
+        if self._head is None:
+            self._head = self._connection.execute(select(tables.head.c.number).with_for_update()).scalar_one()
+        if draft != self._head + 1:
+            raise DraftConflict(
+                f"Draft {draft} does not follow the current release, which is {self._head}.",
+                remedy="Sync again: the new draft starts from the current release.",
+            )
+
+    def _withdraw(self, document: str, draft: int) -> None:
+        for table in (tables.revisions, tables.chunks):
+            its_own = table.c.document == document
+            self._connection.execute(delete(table).where(its_own, table.c.added_in == draft))
+            self._connection.execute(update(table).where(its_own, table.c.removed_in.is_(None)).values(removed_in=draft))
+
+    def _file(self, revision: Revision) -> None:
+        rule, facet = revision.resource.rule, revision.governance.facet
+        self._keep(tables.rules, [{"label": rule.label, "payload": dump(rule)}])
+        self._keep(tables.facets, [{"key": facet.key, "payload": dump(facet)}])
+
+    def _keep(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        if rows:
+            self._connection.execute(self._backend.insert(table).on_conflict_do_nothing(), rows)
+
+    def _replace(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+        if rows:
+            insert = self._backend.insert(table)
+            new = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
+            self._connection.execute(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=new), rows)
+
+
+def _run_row(run: SyncRun) -> Row:
+    return {
+        "id": run.id,
+        "source": run.source,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "state": run.state,
+        "payload": dump(run),
+    }
+
+
+def _revision_row(revision: Revision) -> Row:
+    access = revision.governance.access
+    return {
+        "id": revision.id,
+        "document": revision.document,
+        "source": revision.source,
+        "key": revision.key,
+        "version": revision.version,
+        "customer": access.customer if access and revision.facts else None,
+        "added_in": revision.added_in,
+        "payload": dump(revision),
+    }
+
+
+def _chunk_row(chunk: Chunk) -> Row:
+    return {
+        "id": chunk.id,
+        "document": chunk.document,
+        "ordinal": chunk.ordinal,
+        "added_in": chunk.added_in,
+        "payload": dump(chunk),
+    }
+
+
+def _rivalry_row(rivalry: Rivalry) -> Row:
+    return {
+        "id": rivalry.id,
+        "left_chunk": rivalry.left.chunk,
+        "right_chunk": rivalry.right.chunk,
+        "payload": dump(rivalry),
+    }
+
+
+def _audit_row(record: AuditRecord) -> Row:
+    return {
+        "number": record.number,
+        "subject": record.entry.subject,
+        "action": record.entry.action,
+        "payload": dump(record.entry),
+        "previous": record.previous,
+        "hash": record.hash,
+    }
