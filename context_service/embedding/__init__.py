@@ -1,0 +1,1 @@
+"""Text to vectors, and scores for pairs: protocols and the backends behind them."""
