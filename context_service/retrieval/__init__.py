@@ -1,0 +1,1 @@
+"""The `/context` pipeline: from a question in a conversation to governed context."""

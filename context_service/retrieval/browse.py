@@ -1,0 +1,189 @@
+"""What people see of the knowledge: sources, documents, conflicts. Each read is decided like any other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import Field
+
+from context_service.declarations.company import Declarations
+from context_service.errors import NotFound
+from context_service.freshness import freshness
+from context_service.model.access import Principal, Resource
+from context_service.model.audit import Action, AuditEntry
+from context_service.model.base import Value, admits
+from context_service.model.context import ConflictReport, Freshness, Side
+from context_service.model.document import Chunk, Outcome, OutcomeKind, Revision, SyncRun
+from context_service.model.source import Source
+from context_service.model.workflow import RANKING_RULES
+from context_service.policy import Situation, decide, owns
+from context_service.policy.applies import Regions
+from context_service.records.protocol import RecordStore
+from context_service.retrieval.gate import Asked, Gate, Text, last_check
+from context_service.retrieval.settle import Settlement
+
+FAILED = {OutcomeKind.FAILED_TRANSIENT, OutcomeKind.FAILED_TERMINAL}
+
+
+class SourceView(Value):
+    """A source as a person sees it."""
+
+    id: str
+    title: str
+    kind: str
+    owner: str
+    authority: str
+    documents: int
+    freshness: Freshness
+    checked_at: datetime | None
+    last_run: SyncRun | None
+    failing: tuple[Outcome, ...] = Field(
+        description="Items of the last run that could not be read, with the reason; told to owner and operator."
+    )
+
+
+class DocumentView(Value):
+    """A document as it stands in the current release: its text, its chunks, every state it had."""
+
+    revision: Revision
+    text: str
+    chunks: tuple[Chunk, ...]
+    history: tuple[Revision, ...]
+    freshness: Freshness
+    checked_at: datetime | None
+
+
+class ConflictView(Value):
+    """A conflict as an owner sees it: both sides in their own words, and how it would be decided for a customer nobody knows."""
+
+    id: str
+    kind: str
+    sides: tuple[Side, ...]
+    report: ConflictReport
+    sources: tuple[str, ...]
+
+
+class Browse:
+    """Reads for people. What a person may not read is not counted and not named."""
+
+    def __init__(self, records: RecordStore, declarations: Declarations, now: Callable[[], datetime]) -> None:
+        self._records = records
+        self._declarations = declarations
+        self._now = now
+
+    def sources(self, principal: Principal) -> list[SourceView]:
+        """The sources whose texts this principal may read or answers for, by id."""
+        checked = self._records.checked_at()
+        situation = self._situation()
+        revisions = self._records.revisions_in(self._records.head())
+        counts = Counter(revision.source for revision in revisions if decide(principal, revision.resource, situation).allowed)
+        visible = [source for source in self._declarations.sources.values() if self._may_see(principal, source)]
+        return [
+            self._source_view(principal, source, counts[source.id], checked.get(source.id))
+            for source in sorted(visible, key=lambda one: one.id)
+        ]
+
+    def documents(self, principal: Principal, source: str) -> list[Revision]:
+        """The documents of a source that this principal may read, by key. Raises NotFound for a source it may not see."""
+        self._visible_source(principal, source)
+        situation = self._situation()
+        revisions = self._records.revisions_in(self._records.head(), source)
+        return [revision for revision in revisions if decide(principal, revision.resource, situation).allowed]
+
+    def document(self, principal: Principal, source: str, key: str) -> DocumentView:
+        """One document. The read is audited. Raises NotFound when it does not exist or may not be read; the two look the same."""
+        release = self._records.head()
+        revision = self._records.revision_of(source, key, release)
+        if revision is None or not self._readable(principal, revision):
+            raise NotFound(f"No document `{source}:{key}` that you may read.", remedy="Check its source and key.", field="document")
+        version = self._records.version(revision.version)
+        with self._records.writing() as tx:
+            tx.audit(AuditEntry(at=self._now(), actor=principal.id, action=Action.DOCUMENT_READ, subject=f"document:{revision.ref}"))
+        failing_since = self._records.failing_since([revision.document]).get(revision.document)
+        checked_at = last_check(self._records.checked_at().get(source), failing_since)
+        return DocumentView(
+            revision=revision,
+            text=version.text if version else "",
+            chunks=tuple(self._records.chunks_of(revision.document, release)),
+            history=tuple(self._records.history(revision.document)),
+            freshness=self._freshness(self._declarations.sources[source], checked_at, revision),
+            checked_at=checked_at,
+        )
+
+    def runs(self, principal: Principal, source: str) -> list[SyncRun]:
+        """The source's sync runs, newest first. Raises NotFound for a source this principal may not see."""
+        self._visible_source(principal, source)
+        return self._records.runs(source)
+
+    def conflicts(self, principal: Principal, source: str | None = None) -> list[ConflictView]:
+        """The conflicts of the current release between texts this principal may read, open ones first."""
+        release = self._records.head()
+        asked = Asked(principal, self._situation(), release, self._now().date(), {}, "*")
+        gate = Gate(self._records, self._declarations.sources, Regions(self._declarations.company.regions), asked)
+        chunks = {side.chunk for rivalry in self._records.all_rivalries(release) for side in (rivalry.left, rivalry.right)}
+        settled, texts = Settlement(self._records, gate, asked, RANKING_RULES).settle(gate.read(sorted(chunks)))
+        views = [_conflict_view(report, texts) for report in settled.reports]
+        wanted = [view for view in views if source is None or source in view.sources]
+        return sorted(wanted, key=lambda view: (view.report.winner is not None, view.kind, view.id))
+
+    def conflict(self, principal: Principal, conflict: str) -> ConflictView:
+        """One conflict. Raises NotFound when there is none of that id between texts this principal may read."""
+        for view in self.conflicts(principal):
+            if view.id == conflict:
+                return view
+        raise NotFound(f"No conflict `{conflict}` that you may see.", remedy="List them with GET /conflicts.", field="conflict")
+
+    def _situation(self) -> Situation:
+        return Situation(workflow=None, customer=None, now=self._now())
+
+    def _readable(self, principal: Principal, revision: Revision) -> bool:
+        current = self._records.current_resources([revision.document])[revision.document]
+        return all(decide(principal, resource, self._situation()).allowed for resource in (current, revision.resource))
+
+    def _may_see(self, principal: Principal, source: Source) -> bool:
+        return principal.operator or owns(principal, _resource(source)) or admits(principal.grant.sources, source.id)
+
+    def _visible_source(self, principal: Principal, source: str) -> Source:
+        declared = self._declarations.sources.get(source)
+        if declared is None or not self._may_see(principal, declared):
+            raise NotFound(f"No source `{source}` that you may see.", remedy="List them with GET /sources.", field="source")
+        return declared
+
+    def _source_view(self, principal: Principal, source: Source, documents: int, checked_at: datetime | None) -> SourceView:
+        last = next(iter(self._records.runs(source.id, 1)), None)
+        # An item that failed has no access rule yet, so only those who answer for the source may know of it.
+        responsible = principal.operator or owns(principal, _resource(source))
+        outcomes = self._records.outcomes(last.id) if last and responsible else []
+        return SourceView(
+            id=source.id,
+            title=source.title,
+            kind=source.kind,
+            owner=source.owner,
+            authority=source.authority,
+            documents=documents,
+            freshness=self._freshness(source, checked_at, None),
+            checked_at=checked_at,
+            last_run=last,
+            failing=tuple(outcome for outcome in outcomes if outcome.kind in FAILED),
+        )
+
+    def _freshness(self, source: Source, checked_at: datetime | None, revision: Revision | None) -> Freshness:
+        reviewed = revision.governance.reviewed if revision else None
+        return freshness(source.freshness, checked_at=checked_at, reviewed=reviewed, now=self._now())
+
+
+def _resource(source: Source) -> Resource:
+    return Resource(source=source.id, owner=source.owner, access=source.access)
+
+
+def _conflict_view(report: ConflictReport, texts: dict[str, Text]) -> ConflictView:
+    sides = [side for side in (report.winner, *report.losers) if side]
+    return ConflictView(
+        id=report.id,
+        kind=report.kind,
+        sides=tuple(side.model_copy(update={"text": texts[side.chunk].chunk.text[side.start : side.end]}) for side in sides),
+        report=report,
+        sources=tuple(sorted({texts[side.chunk].revision.source for side in sides})),
+    )

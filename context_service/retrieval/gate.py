@@ -1,0 +1,111 @@
+"""The second decision: whatever the index returned is decided again on the records, which are the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from context_service.freshness import freshness
+from context_service.model.access import Principal
+from context_service.model.applicability import Status
+from context_service.model.base import Names, admits
+from context_service.model.context import Freshness
+from context_service.model.document import Chunk, Revision
+from context_service.model.source import Source
+from context_service.policy import Situation, decide
+from context_service.policy.applies import Fit, Match, Regions, conditions, fit
+from context_service.records.protocol import RecordStore
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything about a request that decides what may be read and what holds."""
+
+    principal: Principal
+    situation: Situation
+    release: int
+    day: date
+    known: Mapping[str, frozenset[str]]
+    sources: Names
+
+
+@dataclass(frozen=True)
+class Text:
+    """A chunk that may be read, with what stands for it."""
+
+    chunk: Chunk
+    revision: Revision
+    fit: Fit
+    conditions: Mapping[str, frozenset[str]]
+    freshness: Freshness
+    checked_at: datetime | None
+
+    @property
+    def id(self) -> str:
+        """The chunk's id."""
+        return self.chunk.id
+
+
+class Gate:
+    """Reads chunks for one request. What may not be read comes back as if it did not exist."""
+
+    def __init__(self, records: RecordStore, sources: Mapping[str, Source], regions: Regions, asked: Asked) -> None:
+        self._records = records
+        self._sources = sources
+        self._regions = regions
+        self._asked = asked
+        self._checked = records.checked_at()
+
+    def read(self, ids: Iterable[str]) -> dict[str, Text]:
+        """The chunks out of `ids` that this request may read in its release, by id."""
+        chunks = [chunk for chunk in self._records.chunks(list(ids)).values() if self._in_release(chunk) and chunk.source in self._sources]
+        revisions = self._records.revisions(list({chunk.revision for chunk in chunks}))
+        resources = self._records.current_resources(list({chunk.document for chunk in chunks}))
+        failing = self._records.failing_since(list(resources))
+        allowed = {
+            document
+            for document, resource in resources.items()
+            if admits(self._asked.sources, resource.source) and decide(self._asked.principal, resource, self._asked.situation).allowed
+        }
+        return {
+            chunk.id: self._text(chunk, revisions[chunk.revision], failing.get(chunk.document))
+            for chunk in chunks
+            if chunk.document in allowed and self._was_allowed(revisions[chunk.revision])
+        }
+
+    def holds(self, text: Text) -> str | None:
+        """Why a readable text is not told to this customer on this day; None when it is."""
+        governance = text.revision.governance
+        if governance.status is not Status.CURRENT:
+            return governance.status.value
+        if not governance.effective.holds_on(self._asked.day):
+            return "not_effective"
+        if text.fit.match is Match.NO:
+            return "not_applicable"
+        if text.freshness is Freshness.EXPIRED and self._sources[text.revision.source].freshness.when_expired == "withhold":
+            return "expired"
+        return None
+
+    def _in_release(self, chunk: Chunk) -> bool:
+        return chunk.added_in <= self._asked.release and (chunk.removed_in is None or self._asked.release < chunk.removed_in)
+
+    def _was_allowed(self, revision: Revision) -> bool:
+        # Both today's rule and the release's have to admit: a rule that was tightened binds at once, a wider one with its release.
+        return decide(self._asked.principal, revision.resource, self._asked.situation).allowed
+
+    def _text(self, chunk: Chunk, revision: Revision, failing_since: datetime | None) -> Text:
+        needed = conditions(revision.governance.applicability, self._regions)
+        checked_at = last_check(self._checked.get(revision.source), failing_since)
+        state = freshness(
+            self._sources[revision.source].freshness,
+            checked_at=checked_at,
+            reviewed=revision.governance.reviewed,
+            now=self._asked.situation.now,
+        )
+        return Text(chunk, revision, fit(needed, self._asked.known), needed, state, checked_at)
+
+
+def last_check(source: datetime | None, failing_since: datetime | None) -> datetime | None:
+    """When a document was last checked: with its source, unless it alone has been failing since."""
+    return failing_since if source and failing_since and failing_since < source else source

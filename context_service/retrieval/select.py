@@ -1,0 +1,190 @@
+"""Choosing what may be told: winners in the place of what they beat, no copies, nothing superseded, what must be included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from context_service.embedding.protocol import Reranker
+from context_service.model.context import ConflictReport, Excluded, Removed, Scores
+from context_service.model.document import Revision
+from context_service.model.rivalry import Passage
+from context_service.model.workflow import MustInclude, Workflow
+from context_service.policy.applies import Match
+from context_service.records.protocol import RecordStore
+from context_service.retrieval.assemble import kept
+from context_service.retrieval.exclusions import exclusions
+from context_service.retrieval.gate import Asked, Gate, Text
+from context_service.retrieval.search import Candidate, Found, rerank
+from context_service.retrieval.settle import Settled
+
+LOGIT_GAP = 5.0
+"""A reranked candidate this far below the best has nothing to do with the question."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The candidates that may be told in order, with what the conflicts took from their texts, and what was set aside."""
+
+    candidates: list[Candidate]
+    must: list[str]
+    texts: Mapping[str, Text]
+    removed: Mapping[str, Sequence[Removed]]
+    reports: Sequence[ConflictReport]
+    open_passages: Mapping[str, Sequence[Passage]]
+    heirs: Mapping[str, frozenset[str]]
+    """Chunk with a side that won -> readable chunks of the sides it beat."""
+    excluded: Excluded
+    notices: tuple[str, ...]
+
+    @property
+    def order(self) -> list[str]:
+        """Chunks to tell, best first."""
+        return [candidate.chunk for candidate in self.candidates]
+
+    @property
+    def scores(self) -> dict[str, Scores]:
+        """Scores by chunk."""
+        return {candidate.chunk: candidate.scores for candidate in self.candidates}
+
+    def told_text(self, chunk: str) -> str:
+        """A chunk's text without the parts that lost or instruct the agent."""
+        text = self.texts[chunk].chunk
+        return kept(text.text, text.flags, self.removed.get(chunk, ()))
+
+
+def select(
+    records: RecordStore,
+    gate: Gate,
+    asked: Asked,
+    workflow: Workflow,
+    found: Found,
+    aside: Sequence[str],
+    settled: Settled,
+    texts: dict[str, Text],
+) -> Selection:
+    """What may be told, in the order of the search."""
+    superseded = _superseded(records, gate, asked, texts)
+    readable = [candidate for candidate in found.candidates if candidate.chunk in texts]
+    must, notices = _must_include(records, gate, asked, workflow, texts)
+    left_out = settled.copies.keys() | superseded | set(must)
+    reasons = _reasons(gate, [*aside, *(candidate.chunk for candidate in readable)], settled, superseded, texts)
+    return Selection(
+        candidates=[
+            candidate
+            for candidate in _with_winners(readable, settled)
+            if candidate.chunk not in left_out and gate.holds(texts[candidate.chunk]) is None
+        ],
+        must=must,
+        texts=texts,
+        removed=settled.removed,
+        reports=settled.reports,
+        open_passages=settled.open_passages,
+        heirs=_heirs(settled, [candidate.chunk for candidate in readable]),
+        excluded=exclusions(reasons, texts, asked.day),
+        notices=notices,
+    )
+
+
+def by_pertinence(selection: Selection, reranker: Reranker, query: str, depth: int, added: frozenset[str]) -> Selection:
+    """The first `depth` candidates, and those that were added unsearched, in the reranker's order.
+
+    It reads texts as they would be told, so that a text which owes its place to a sentence that lost falls back, and the side that won
+    takes that place over. What has nothing to do with the question is left out, and so is what was not read.
+    """
+    told = {one: selection.told_text(one.chunk) for i, one in enumerate(selection.candidates) if i < depth or one.chunk in added}
+    head = [one for one, words in told.items() if words]
+    beaten = sorted({loser for one in head for loser in selection.heirs.get(one.chunk, ())})
+    scores = reranker.score(query, [_read(selection, one.chunk, told[one]) for one in head] + [_whole(selection, one) for one in beaten])
+    was = dict(zip(beaten, scores[len(head) :], strict=True))
+    logits = [max([score, *(was[loser] for loser in selection.heirs.get(one.chunk, ()))]) for one, score in zip(head, scores, strict=False)]
+    floor = max(logits, default=0.0) - LOGIT_GAP
+    ranked = rerank(head, logits)
+    return replace(selection, candidates=[one for one in ranked if one.scores.reranked is not None and one.scores.reranked >= floor])
+
+
+def _read(selection: Selection, chunk: str, words: str) -> str:
+    return f"{selection.texts[chunk].chunk.header}\n{words}"
+
+
+def _whole(selection: Selection, chunk: str) -> str:
+    return selection.texts[chunk].chunk.indexed_text
+
+
+def _with_winners(candidates: Sequence[Candidate], settled: Settled) -> Iterator[Candidate]:
+    """Each chunk once, a winner no later than the first text it beat and with a score no lower."""
+    own = {candidate.chunk: candidate for candidate in candidates}
+    seen: set[str] = set()
+    for candidate in candidates:
+        copy_of = settled.copies.get(candidate.chunk)
+        for chunk in (*sorted(settled.stands_in.get(candidate.chunk, ())), *([copy_of] if copy_of else []), candidate.chunk):
+            if chunk not in seen:
+                seen.add(chunk)
+                scores = own[chunk].scores if chunk in own else Scores()
+                yield Candidate(chunk, scores.model_copy(update={"fused": max(scores.fused, candidate.scores.fused)}))
+
+
+def _heirs(settled: Settled, found: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Only what the search found hands its place on."""
+    winners = {winner for loser in found for winner in settled.stands_in.get(loser, ())}
+    return {winner: frozenset(loser for loser in found if winner in settled.stands_in.get(loser, ())) for winner in winners}
+
+
+def _superseded(records: RecordStore, gate: Gate, asked: Asked, texts: Mapping[str, Text]) -> set[str]:
+    """Chunks of documents that another one, of at least their rank and in force for this customer, declares to replace."""
+    refs = {text.revision.ref for text in texts.values()}
+    replaced: set[str] = set()
+    for ref, revisions in records.superseding(sorted(refs), asked.release).items():
+        if any(_in_force(records, gate, asked, revision, texts, ref) for revision in revisions):
+            replaced.add(ref)
+    return {chunk for chunk, text in texts.items() if text.revision.ref in replaced}
+
+
+def _in_force(records: RecordStore, gate: Gate, asked: Asked, revision: Revision, texts: Mapping[str, Text], ref: str) -> bool:
+    first = records.chunks_of(revision.document, asked.release)[:1]
+    readable = gate.read([chunk.id for chunk in first])
+    rank = max(text.revision.governance.rank for text in texts.values() if text.revision.ref == ref)
+    return any(gate.holds(text) is None and text.fit.match is Match.YES and revision.governance.rank >= rank for text in readable.values())
+
+
+def _must_include(
+    records: RecordStore, gate: Gate, asked: Asked, workflow: Workflow, texts: dict[str, Text]
+) -> tuple[list[str], tuple[str, ...]]:
+    """Chunks that every answer of the workflow carries (added to `texts`), and a notice for each that cannot be told."""
+    must, notices = [], []
+    for include in workflow.must_include:
+        readable = gate.read(_section(records, asked, include))
+        holding = [text for text in readable.values() if gate.holds(text) is None]
+        if not holding:
+            notices.append(f"`{include.document}` must be part of every answer here and cannot be told to this customer.")
+        for text in sorted(holding, key=lambda text: text.chunk.ordinal):
+            texts[text.id] = text
+            must.append(text.id)
+    return must, tuple(notices)
+
+
+def _section(records: RecordStore, asked: Asked, include: MustInclude) -> list[str]:
+    source, _, key = include.document.partition(":")
+    revision = records.revision_of(source, key, asked.release)
+    chunks = records.chunks_of(revision.document, asked.release) if revision else []
+    if include.section is None:
+        return [chunk.id for chunk in chunks[:1]]
+    return [chunk.id for chunk in chunks if include.section in chunk.heading_path]
+
+
+def _reasons(gate: Gate, chunks: Iterable[str], settled: Settled, superseded: set[str], texts: Mapping[str, Text]) -> dict[str, str]:
+    """Why each chunk that was found is not told, for those that are not."""
+    reasons: dict[str, str] = {}
+    for chunk in chunks:
+        if chunk not in texts or chunk in reasons:
+            continue
+        reason = gate.holds(texts[chunk])
+        if reason is None and chunk in superseded:
+            reason = "superseded"
+        if reason is None and chunk in settled.copies:
+            reason = "duplicate"
+        if reason is None and any(cut.conflict for cut in settled.removed.get(chunk, ())):
+            reason = "conflict"
+        if reason:
+            reasons[chunk] = reason
+    return reasons

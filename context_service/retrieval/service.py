@@ -1,0 +1,192 @@
+"""`POST /context`, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from context_service.declarations.company import Declarations
+from context_service.embedding.protocol import Embedder, Reranker
+from context_service.errors import Forbidden, UnknownWorkflow
+from context_service.index.protocol import IndexStore, SearchFilter
+from context_service.model.access import Principal
+from context_service.model.applicability import Facet, Status
+from context_service.model.audit import Action, AuditEntry
+from context_service.model.base import admits, digest
+from context_service.model.context import ContextReply, ContextRequest, CustomerFacts
+from context_service.model.workflow import Workflow
+from context_service.policy import Situation, readable_scope
+from context_service.policy.applies import Match, Regions, conditions, fit
+from context_service.records.protocol import RecordStore
+from context_service.retrieval.answer import Answer, Judge, compose
+from context_service.retrieval.customer import Customer, read_customer, situation_values
+from context_service.retrieval.gate import Asked, Gate
+from context_service.retrieval.release_pin import pin_release
+from context_service.retrieval.search import Query, search
+from context_service.retrieval.select import Selection, by_pertinence, select
+from context_service.retrieval.settle import Settlement
+from context_service.retrieval.stopwatch import Stopwatch
+
+SET_ASIDE_LIMIT = 20
+"""Hits per branch that are looked at to tell what was set aside."""
+
+POOL = 24
+"""Candidates that are read from the records and go on to ranking and conflicts."""
+
+VOICE = "voice"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the pipeline works with. `timer` returns seconds of a monotonic clock."""
+
+    records: RecordStore
+    index: IndexStore
+    embedder: Embedder
+    reranker: Reranker | None
+    declarations: Declarations
+    now: Callable[[], datetime]
+    timer: Callable[[], float]
+    new_id: Callable[[], str]
+
+
+class ContextService:
+    """Answers requests for context. Safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._regions = Regions(engine.declarations.company.regions)
+
+    def answer(self, request: ContextRequest, principal: Principal) -> ContextReply:
+        """The governed context for one question, one customer, one workflow.
+
+        Raises InvalidRequest and its kin for a request that cannot be answered, Forbidden for a workflow outside the grant, NotReady
+        before the first release. What the principal may not read is never found, counted or named.
+        """
+        engine, watch = self._engine, Stopwatch(self._engine.timer)
+        workflow = self._workflow(request, principal)
+        now = engine.now()
+        release = pin_release(engine.records, request, now)
+        situation = Situation(workflow.id, request.customer.id, now)
+        customer = read_customer(engine.records, principal, request.customer, situation, release)
+        known = situation_values(customer.facts, engine.declarations.company, self._regions, workflow.id, request.channel)
+        asked = Asked(principal, situation, release, request.effective_on or now.date(), known, workflow.sources)
+        watch.lap("customer")
+        told, readable = self._filters(asked)
+        watch.lap("scope")
+        query = Query(request.query, engine.embedder.embed_query(request.query))
+        watch.lap("embed")
+        found = search(engine.index, query, told).including(self._own(customer, release))
+        aside = search(engine.index, query, readable, SET_ASIDE_LIMIT)
+        watch.lap("search")
+        gate = Gate(engine.records, engine.declarations.sources, self._regions, asked)
+        texts = gate.read([*found.chunks[:POOL], *aside.chunks, *found.added])
+        watch.lap("decide")
+        settled, texts = Settlement(engine.records, gate, asked, workflow.resolution).settle(texts)
+        selection = select(engine.records, gate, asked, workflow, found, aside.chunks, settled, texts)
+        watch.lap("conflicts")
+        reranker = self._reranker(workflow, request)
+        if reranker:
+            selection = by_pertinence(selection, reranker, request.query, workflow.rerank, found.added)
+        watch.lap("rerank")
+        judge = Judge(query, engine.embedder, reranker)
+        answer = compose(engine.embedder.count_tokens, judge, engine.declarations.sources, workflow, request, found, selection)
+        watch.lap("assemble")
+        reply = self._reply(request, asked, customer.facts, answer, selection, watch)
+        self._audit(request, principal, reply)
+        return reply
+
+    def _workflow(self, request: ContextRequest, principal: Principal) -> Workflow:
+        declared = self._engine.declarations.workflows
+        if request.workflow not in declared:
+            raise UnknownWorkflow(
+                f"No workflow `{request.workflow}` is declared.", remedy=f"Use one of {', '.join(sorted(declared))}.", field="workflow"
+            )
+        workflow = declared[request.workflow]
+        if not admits(principal.grant.workflows, workflow.id):
+            raise Forbidden("Your grant does not cover this workflow.", remedy="Ask an operator for a wider grant.", field="workflow")
+        if not admits(workflow.channels, request.channel):
+            raise UnknownWorkflow(
+                f"The workflow `{workflow.id}` is not held on channel `{request.channel}`.",
+                remedy=f"Use one of {', '.join(sorted(workflow.channels))}.",
+                field="channel",
+            )
+        return workflow
+
+    def _filters(self, asked: Asked) -> tuple[SearchFilter, SearchFilter]:
+        """What may be told to this customer on this day, and what may be read at all."""
+        records = self._engine.records
+        rules = [rule for rule in records.rules() if admits(asked.sources, rule.source)]
+        scope = readable_scope(asked.principal, rules, asked.situation)
+        facets = {facet.key: facet for facet in records.facets()}
+        holding = frozenset(key for key, facet in facets.items() if self._may_hold(facet, asked))
+        told = SearchFilter(labels=scope.labels, facets=holding, release=asked.release, effective_on=asked.day)
+        return told, SearchFilter(labels=scope.labels, facets=frozenset(facets), release=asked.release, effective_on=None)
+
+    def _may_hold(self, facet: Facet, asked: Asked) -> bool:
+        needed = conditions(facet.applicability, self._regions)
+        return facet.status is Status.CURRENT and fit(needed, asked.known).match is not Match.NO
+
+    def _own(self, customer: Customer, release: int) -> list[str]:
+        """The customer's own record is always looked at: it says what no other text can, in words that no question uses."""
+        chunks = self._engine.records.chunks_of(customer.record.document, release) if customer.record else []
+        return [chunk.id for chunk in chunks]
+
+    def _reply(
+        self, request: ContextRequest, asked: Asked, facts: CustomerFacts, answer: Answer, selection: Selection, watch: Stopwatch
+    ) -> ContextReply:
+        return ContextReply(
+            context_id=self._engine.new_id(),
+            served_at=asked.situation.now,
+            release=asked.release,
+            effective_on=asked.day,
+            decision=answer.decision,
+            asks_for=answer.asks_for,
+            confidence=answer.confidence,
+            items=answer.items,
+            facts=facts.model_copy(update={"unknown": answer.unknown}),
+            conflicts=answer.conflicts,
+            excluded=selection.excluded,
+            notices=answer.notices,
+            models=self._models(request),
+            usage=watch.usage(answer.tokens, answer.budget),
+        )
+
+    def _reranker(self, workflow: Workflow, request: ContextRequest) -> Reranker | None:
+        """The reranker, unless the workflow leaves it out or the channel has no time for it."""
+        return self._engine.reranker if workflow.rerank and request.channel != VOICE else None
+
+    def _models(self, request: ContextRequest) -> dict[str, str]:
+        models = {"embedder": self._engine.embedder.model_id}
+        if reranker := self._reranker(self._engine.declarations.workflows[request.workflow], request):
+            models["reranker"] = reranker.model_id
+        return models
+
+    def _audit(self, request: ContextRequest, principal: Principal, reply: ContextReply) -> None:
+        """Everything needed to reconstruct the answer: who, for whom, under which grant, release and models, and what was told."""
+        entry = AuditEntry(
+            at=reply.served_at,
+            actor=principal.id,
+            action=Action.CONTEXT_SERVED,
+            subject=reply.context_id,
+            detail={
+                "request": request.model_dump(mode="json", exclude_none=True),
+                "principal": principal.model_dump(mode="json"),
+                "release": reply.release,
+                "effective_on": reply.effective_on.isoformat(),
+                "declarations": digest(repr(self._engine.declarations.workflows[request.workflow])),
+                "models": dict(reply.models),
+                "decision": reply.decision.value,
+                "items": [item.chunk for item in reply.items],
+                "conflicts": [conflict.id for conflict in reply.conflicts],
+                "reply": digest(_recomputable(reply), length=64),
+            },
+        )
+        with self._engine.records.writing() as tx:
+            tx.audit(entry)
+
+
+def _recomputable(reply: ContextReply) -> str:
+    """The reply's bytes without what differs between two computations of the same answer."""
+    return reply.model_dump_json(exclude={"context_id": True, "served_at": True, "usage": {"milliseconds"}})
