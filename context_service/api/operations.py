@@ -1,0 +1,113 @@
+"""The governed operations: what agents ask, and what tools of owners and operators read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query
+from pydantic import BaseModel, Field
+
+from context_service.api.examples import QUESTIONS
+from context_service.api.openapi import may_answer
+from context_service.api.paging import DEFAULT_LIMIT, Limit, Offset, Page, page_of
+from context_service.api.route import Caller, governed_router
+from context_service.app import App
+from context_service.errors import Forbidden, NotFound
+from context_service.ingest.progress import Silent
+from context_service.model.context import ContextReply, ContextRequest
+from context_service.model.document import Release, Revision, SyncRun
+from context_service.retrieval.browse import ConflictView, DocumentView, SourceView
+
+SourceId = Annotated[str, Path(description="Id of the source.", examples=["handbook"])]
+
+
+class SyncReply(BaseModel):
+    """How a sync ended."""
+
+    runs: list[SyncRun] = Field(description="What was pulled, with counts by outcome and the reason where it failed.")
+    release: Release | None = Field(description="The release that this published; null when nothing had changed.")
+
+
+def operations(app: App) -> APIRouter:
+    """Every operation that needs a key."""
+    router = governed_router(app)
+    _add_context(router, app)
+    _add_sources(router, app)
+    _add_conflicts(router, app)
+    return router
+
+
+def _add_context(router: APIRouter, app: App) -> None:
+    @router.post("/context", summary="Ask for context", tags=["Context"], responses=may_answer(400, 401, 403, 413, 415, 422, 500, 503))
+    def ask_for_context(request: Annotated[ContextRequest, Body(openapi_examples=QUESTIONS)], caller: Caller) -> ContextReply:
+        """Returns the knowledge that is current, applicable and allowed for this customer in this workflow, with citations; what was set
+        aside and why; and a decision: `answer`, `needs_information` (ask for `asks_for`), `conflicted` (nobody decided between the two
+        sides) or `insufficient`.
+        """
+        return app.answer(request, caller)
+
+
+def _add_sources(router: APIRouter, app: App) -> None:
+    @router.get("/sources", summary="List sources", tags=["Sources"], responses=may_answer(401, 422, 500, 503))
+    def list_sources(caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Page[SourceView]:
+        """The sources that you may read or answer for, with their freshness, their last run and the items that failed in it."""
+        return page_of(app.browse.sources(caller), limit, offset)
+
+    @router.get(
+        "/sources/{source}/documents", summary="List a source's documents", tags=["Sources"], responses=may_answer(401, 404, 422, 500, 503)
+    )
+    def list_documents(source: SourceId, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Page[Revision]:
+        """Those of the current release that you may read, by key, each with its governance."""
+        return page_of(app.browse.documents(caller, source), limit, offset)
+
+    @router.get(
+        "/sources/{source}/runs", summary="List a source's sync runs", tags=["Sources"], responses=may_answer(401, 404, 422, 500, 503)
+    )
+    def list_runs(source: SourceId, caller: Caller, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Page[SyncRun]:
+        """The last ones, newest first."""
+        return page_of(app.browse.runs(caller, source), limit, offset)
+
+    @router.post(
+        "/sources/{source}/sync",
+        summary="Sync a source now",
+        tags=["Sources"],
+        responses=may_answer(401, 403, 404, 409, 413, 422, 500, 503),
+    )
+    def sync_source(source: SourceId, caller: Caller) -> SyncReply:
+        """For operators. Pulls what changed, publishes it as the next release and answers when that is done; a source that fails says so in
+        its run. Answers 409 while another sync is under way.
+        """
+        if not caller.operator:
+            raise Forbidden("Only an operator may sync a source.", remedy="Ask an operator, or wait for the scheduled sync.")
+        if source not in app.declarations.sources:
+            raise NotFound(f"No source `{source}` is declared.", remedy="List them with GET /sources.", field="source")
+        report = app.ingest([source], caller.id, Silent())
+        return SyncReply(runs=list(report.runs), release=report.release)
+
+    @router.get(
+        "/documents/{source}/{key:path}", summary="Read a document", tags=["Sources"], responses=may_answer(401, 404, 422, 500, 503)
+    )
+    def read_document(
+        source: SourceId,
+        key: Annotated[str, Path(description="Key of the document in its source; may hold slashes.", examples=["returns.md"])],
+        caller: Caller,
+    ) -> DocumentView:
+        """Its text as it stands in the current release, its chunks, its governance and every state it had. The read is audited."""
+        return app.browse.document(caller, source, key)
+
+
+def _add_conflicts(router: APIRouter, app: App) -> None:
+    @router.get("/conflicts", summary="List conflicts", tags=["Conflicts"], responses=may_answer(401, 422, 500, 503))
+    def list_conflicts(
+        caller: Caller,
+        source: Annotated[str | None, Query(description="Only conflicts that a text of this source is part of.")] = None,
+        limit: Limit = DEFAULT_LIMIT,
+        offset: Offset = 0,
+    ) -> Page[ConflictView]:
+        """Between texts that you may read, those that nobody has decided first."""
+        return page_of(app.browse.conflicts(caller, source), limit, offset)
+
+    @router.get("/conflicts/{conflict}", summary="Read a conflict", tags=["Conflicts"], responses=may_answer(401, 404, 422, 500, 503))
+    def read_conflict(conflict: Annotated[str, Path(description="Id of the conflict.")], caller: Caller) -> ConflictView:
+        """Both sides in their own words, and the chain of reasons that decides between them."""
+        return app.browse.conflict(caller, conflict)
