@@ -1,0 +1,162 @@
+"""The model's terms in the words of people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+
+from context_service.model.access import Access
+from context_service.model.applicability import Applicability, Window
+from context_service.model.base import Names
+
+DECISIONS = {
+    "answer": ("Answer", "An agent can answer from the texts below."),
+    "needs_information": ("Ask first", "The answer depends on something about the customer that is not known yet."),
+    "conflicted": ("Sources disagree", "No rule decides between the sources; an agent should not pick a side."),
+    "insufficient": ("Not enough to answer", "Nothing that may be told answers this question."),
+}
+"""Decision -> headline, and what it means for an agent."""
+
+RULES = {
+    "status": "Editorial status",
+    "effective_window": "Dates in force",
+    "ruling": "An owner’s ruling",
+    "specificity": "The text for the narrower group",
+    "authority": "Authority of the source",
+    "supersedes": "A declared replacement",
+    "recency": "The later text",
+    "duplicate": "The same text twice",
+    "unresolved": "No rule decided",
+}
+CONFLICT_KINDS = {
+    "duplicate": "The same text in two places",
+    "edited_copy": "The same statement with different values",
+    "polarity": "One side allows what the other rules out",
+    "enumeration": "Two lists that differ",
+}
+EXCLUSIONS = {
+    "not_applicable": "holds for other customers",
+    "not_effective": "not in force on that day",
+    "superseded": "replaced by another document",
+    "expired": "expired",
+    "duplicate": "said elsewhere already",
+    "conflict": "lost against another source",
+    "withdrawn": "withdrawn by its owner",
+    "draft": "not finished yet",
+}
+FRESHNESS = {"fresh": "Fresh", "due": "Due for a check", "stale": "Stale", "expired": "Expired"}
+STATUS = {"current": "Current", "draft": "Draft", "withdrawn": "Withdrawn"}
+OUTCOMES = {
+    "new": "new",
+    "changed": "changed",
+    "unchanged": "unchanged",
+    "deleted": "deleted",
+    "failed_transient": "failed for now",
+    "failed_terminal": "failed",
+}
+RUN_STATES = {"running": "Running", "succeeded": "Succeeded", "failed": "Failed", "interrupted": "Interrupted"}
+REMEDIES = {
+    "failed_transient": "It is tried again at the next check.",
+    "failed_terminal": "It stays out until somebody mends it at the source.",
+}
+UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
+def count_of(number: int, noun: str) -> str:
+    """`1 document`, `2 documents`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def day(value: date | datetime | None) -> str:
+    """`20 Nov 2026`; a dash where there is none."""
+    return f"{value.day} {value:%b} {value.year}" if value else "–"
+
+
+def moment(value: datetime | None) -> str:
+    """`20 Nov 2026, 07:04 UTC`; `never` where there is none."""
+    return f"{day(value)}, {value:%H:%M} UTC" if value else "never"
+
+
+def lasting(value: timedelta) -> str:
+    """A length of time in its largest unit: `3 hours`."""
+    seconds = max(0, int(value.total_seconds()))
+    for size, name in UNITS:
+        if seconds >= size:
+            return count_of(seconds // size, name)
+    return "less than a second"
+
+
+def ago(value: datetime | None, now: datetime) -> str:
+    """`3 hours ago`; `never` where there is none."""
+    if value is None:
+        return "never"
+    return "just now" if now - value < timedelta(minutes=1) else f"{lasting(now - value)} ago"
+
+
+def listed(names: Iterable[str], last: str = "and") -> str:
+    """`a, b and c`, in order."""
+    words = list(names)
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def between(titles: Iterable[str]) -> str:
+    """What stands against each other: `Pricing / Billing questions`, each title once."""
+    return " / ".join(dict.fromkeys(titles))
+
+
+def run_counts(counts: Mapping[str, int]) -> str:
+    """`4 new, 1 failed`."""
+    parts = [f"{counts[name]:,} {word}" for name, word in OUTCOMES.items() if counts.get(name)]
+    return ", ".join(parts) or "nothing found"
+
+
+def holds_for(applicability: Applicability) -> str:
+    """For whom a text holds."""
+    parts = [f"{name} {listed(sorted(values), 'or')}" for name, values in applicability.conditions().items()]
+    return "; ".join(parts) or "everyone"
+
+
+def in_force(window: Window) -> str:
+    """When a text holds."""
+    if window.since and window.until:
+        return f"{day(window.since)} to {day(window.until)}"
+    if window.since:
+        return f"from {day(window.since)}"
+    return f"until {day(window.until)}" if window.until else "always"
+
+
+def readable_by(access: Access | None) -> str:
+    """Who may read a text."""
+    if access is None or not access.audiences:
+        return "nobody but the owner"
+    parts = [f"{access.classification.value}, for {listed(sorted(access.audiences))}"]
+    if access.workflows:
+        parts.append(f"only in {listed(sorted(access.workflows), 'or')}")
+    if access.customer:
+        parts.append(f"only on behalf of customer {access.customer}")
+    return "; ".join(parts)
+
+
+def names(value: Names) -> str:
+    """A set of names, or everything."""
+    return "everything" if value == "*" else listed(sorted(value)) or "nothing"
+
+
+def mark(value: str) -> str:
+    """What an agent is told to be careful about; see `Item.marks`."""
+    kind, _, detail = value.partition(":")
+    match kind:
+        case "open_conflict":
+            return "part of an open conflict"
+        case "depends_on":
+            return f"depends on the customer’s {detail}"
+        case "instructs_agent":
+            return "held words that try to instruct the agent; they were taken out"
+    return FRESHNESS.get(kind, kind.replace("_", " ")).lower()
+
+
+def taken_out(reason: str) -> str:
+    """Why a part of a text was taken out; see `Removed.reason`."""
+    if reason.startswith("lost by "):
+        return f"it lost against another source ({RULES[reason.removeprefix('lost by ')].lower()})"
+    return {"budget": "there was no room for it", "instructs_agent": "it tries to instruct the agent"}.get(reason, reason)
