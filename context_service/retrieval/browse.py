@@ -66,7 +66,7 @@ class ConflictView(Value):
 
 
 class Browse:
-    """Reads for people. What a person may not read is not counted and not named."""
+    """Reads for people. What a person may not read is not named, and counted only for those who answer for its source."""
 
     def __init__(self, records: RecordStore, declarations: Declarations, now: Callable[[], datetime]) -> None:
         self._records = records
@@ -78,8 +78,13 @@ class Browse:
         checked = self._records.checked_at()
         situation = self._situation()
         revisions = self._records.revisions_in(self._records.head())
-        counts = Counter(revision.source for revision in revisions if decide(principal, revision.resource, situation).allowed)
         visible = [source for source in self._declarations.sources.values() if self._may_see(principal, source)]
+        answered_for = {source.id for source in visible if _answers_for(principal, source)}
+        counts = Counter(
+            revision.source
+            for revision in revisions
+            if revision.source in answered_for or decide(principal, revision.resource, situation).allowed
+        )
         return [
             self._source_view(principal, source, counts[source.id], checked.get(source.id))
             for source in sorted(visible, key=lambda one: one.id)
@@ -143,7 +148,7 @@ class Browse:
         return all(decide(principal, resource, self._situation()).allowed for resource in (current, revision.resource))
 
     def _may_see(self, principal: Principal, source: Source) -> bool:
-        return principal.operator or owns(principal, _resource(source)) or admits(principal.grant.sources, source.id)
+        return _answers_for(principal, source) or admits(principal.grant.sources, source.id)
 
     def _visible_source(self, principal: Principal, source: str) -> Source:
         declared = self._declarations.sources.get(source)
@@ -154,8 +159,7 @@ class Browse:
     def _source_view(self, principal: Principal, source: Source, documents: int, checked_at: datetime | None) -> SourceView:
         last = next(iter(self._records.runs(source.id, 1)), None)
         # An item that failed has no access rule yet, so only those who answer for the source may know of it.
-        responsible = principal.operator or owns(principal, _resource(source))
-        outcomes = self._records.outcomes(last.id) if last and responsible else []
+        outcomes = self._records.outcomes(last.id) if last and _answers_for(principal, source) else []
         return SourceView(
             id=source.id,
             title=source.title,
@@ -174,8 +178,9 @@ class Browse:
         return freshness(source.freshness, checked_at=checked_at, reviewed=reviewed, now=self._now())
 
 
-def _resource(source: Source) -> Resource:
-    return Resource(source=source.id, owner=source.owner, access=source.access)
+def _answers_for(principal: Principal, source: Source) -> bool:
+    """Whether a principal runs the service or the source, and so may know how much it holds and what failed, though not read it."""
+    return principal.operator or owns(principal, Resource(source=source.id, owner=source.owner, access=source.access))
 
 
 def _conflict_view(report: ConflictReport, texts: dict[str, Text]) -> ConflictView:

@@ -75,6 +75,14 @@ def test_what_failed_at_a_source_is_told_to_those_who_answer_for_it(owner: TestC
     assert "broken.docx" in log_in(browser(api), keys["operator"]).get("/console/").text
 
 
+def test_those_who_answer_for_a_source_are_told_how_much_it_holds_though_they_may_not_read_it(app: App) -> None:
+    held = {revision.key for revision in app.records.revisions_in(app.records.head(), "crm")}
+    crm_team = OWNER.model_copy(update={"teams": frozenset({"crm-team"})})
+    counted = {view.id: view.documents for view in app.browse.sources(crm_team)}
+    assert counted["crm"] == len(held) > 0
+    assert app.browse.documents(crm_team, "crm") == []
+
+
 def test_whoever_may_see_nothing_is_told_what_to_do(api: FastAPI, keys: dict[str, str]) -> None:
     client = log_in(browser(api), keys["stranger"])
     assert "Ask your operator to widen your grant" in text_of(client.get("/console/").text)
