@@ -215,4 +215,4 @@ def _lock_key(name: str) -> ColumnElement[int]:
 
 
 def _held(name: str) -> DraftConflict:
-    return DraftConflict(f"Another process or thread is doing `{name}`.", remedy="Wait until it has ended and try again.")
+    return DraftConflict(f"The {name} is in use by another ingest or reindex.", remedy="Wait until it has ended and try again.")
