@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import structlog
 
 from context_service.declarations.company import Declarations
 from context_service.embedding.protocol import Embedder
 from context_service.errors import InvalidRequest
 from context_service.index.protocol import IndexStore
+from context_service.ingest.conflicts import ConflictKeeper, Moved, store, summary
 from context_service.ingest.connector import Limits
 from context_service.ingest.indexing import index_is_behind, reconcile
 from context_service.ingest.parsing import ParserPool
@@ -17,8 +20,15 @@ from context_service.ingest.progress import Progress
 from context_service.ingest.rivals import RivalFinder
 from context_service.ingest.sync import Sync, Tools
 from context_service.model.audit import Action, AuditEntry
+from context_service.model.conflict import Conflict
 from context_service.model.document import Release, SyncRun
+from context_service.policy.applies import Regions
 from context_service.records.protocol import RecordStore
+
+log = structlog.get_logger()
+
+KEEP_SERVED = timedelta(days=31)
+"""What answers told counts for 30 days; one more, so that nothing is missing while it does."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +72,17 @@ class Ingest:
             runs = self._sync_all(declarations, names, draft, progress)
             if not self._records.draft_touched(draft):
                 return Report(runs, None)
-            self._complete(declarations, draft, progress)
-            return Report(runs, self._publish(draft, actor, runs))
+            moved = self._complete(declarations, draft, progress)
+            return Report(runs, self._publish(draft, actor, runs, moved))
 
     def _tidy_up(self, progress: Progress) -> None:
-        """Close runs that were killed. An index that was lost is rebuilt first: the draft alone would make it look whole."""
+        """Close runs that were killed, forget what answers told too long ago to count. An index that was lost is rebuilt first: the draft
+        alone would make it look whole.
+        """
+        now = self._now()
         with self._records.writing() as tx:
-            tx.interrupt_runs(self._now())
+            tx.interrupt_runs(now)
+            tx.forget_served(now - KEEP_SERVED)
         if index_is_behind(self._records, self._index):
             self._reconcile(None, progress)
 
@@ -81,24 +95,33 @@ class Ingest:
         run = SyncRun(id=self._new_id(), source=name, started_at=self._now())
         return Sync(tools, declarations.sources[name], declarations.folders[name], run, draft).execute()
 
-    def _complete(self, declarations: Declarations, draft: int, progress: Progress) -> None:
+    def _complete(self, declarations: Declarations, draft: int, progress: Progress) -> Moved:
         comparing = lambda done, total: progress.stage("Comparing", done, total)  # noqa: E731
         self._reconcile(draft, progress)
-        RivalFinder(self._records, self._index, self._embedder.model_id, declarations.company).run(draft, comparing)
+        RivalFinder(self._records, declarations.company).run(draft, comparing)
+        keeper = ConflictKeeper(self._records, Regions(declarations.company.regions), declarations.workflows.values())
+        return keeper.moved(draft, self._now().date())
 
     def _reconcile(self, touched_in: int | None, progress: Progress) -> None:
         indexing = lambda done, total: progress.stage("Indexing", done, total)  # noqa: E731
         reconcile(self._records, self._index, self._embedder, touched_in=touched_in, report=indexing)
 
-    def _publish(self, draft: int, actor: str, runs: tuple[SyncRun, ...]) -> Release:
+    def _publish(self, draft: int, actor: str, runs: tuple[SyncRun, ...], moved: Moved) -> Release:
         at = self._now()
-        entry = AuditEntry(
-            at=at, actor=actor, action=Action.RELEASE_PUBLISHED, subject=f"release:{draft}", detail={"runs": [run.id for run in runs]}
-        )
         with self._records.writing() as tx:
+            conflicts = store(tx, moved, draft, at, actor)
             release = tx.publish(draft, at)
-            tx.audit(entry)
+            detail = {"runs": [run.id for run in runs], "conflicts": summary(conflicts)}
+            tx.audit(AuditEntry(at=at, actor=actor, action=Action.RELEASE_PUBLISHED, subject=f"release:{draft}", detail=detail))
+        _tell_owners(conflicts)
         return release
+
+
+def _tell_owners(conflicts: Iterable[Conflict]) -> None:
+    for conflict in conflicts:
+        if conflict.notified:
+            documents = [side.ref for side in conflict.sides]
+            log.info("conflict_waits_for_its_owners", conflict=conflict.id, owners=sorted(conflict.notified), documents=documents)
 
 
 def _check(declarations: Declarations, names: Sequence[str]) -> None:

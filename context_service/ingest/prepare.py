@@ -13,8 +13,8 @@ from context_service.model.document import Chunk, Content, Governance, Parsed, R
 from context_service.model.source import Company, Source
 from context_service.policy.injection import FLAG, instructing_sentences
 
-PREPARE_VERSION = "4"
-"""Changes whenever the same parsed item would become other rows; items are then processed again."""
+PREPARE_VERSION = "7"
+"""Changes whenever the same parsed item would become other rows, its claims included; items are then processed again."""
 
 
 @dataclass(frozen=True)

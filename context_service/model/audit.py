@@ -22,6 +22,9 @@ class Action(StrEnum):
     PRINCIPAL_REGISTERED = "principal:registered"
     DOCUMENT_READ = "document:read"
     SESSION_OPENED = "session:opened"
+    CONFLICT_RULED = "conflict:ruled"
+    RULING_REVOKED = "ruling:revoked"
+    RULING_PREVIEWED = "ruling:previewed"
 
 
 class AuditEntry(Value):

@@ -93,7 +93,10 @@ class Scores(Value):
 
 
 class Removed(Value):
-    """A part of the text that was taken out, and why."""
+    """A part of the text that was taken out, and why. `conflict` names the report, or the ruling where no rival stood beside it.
+
+    An empty part means the headings: the item stands without them, under its document's name.
+    """
 
     start: int
     end: int
@@ -155,7 +158,8 @@ class ConflictReport(Value):
     losers: tuple[Side, ...]
     rule: DecidedBy
     reasons: tuple[Reason, ...]
-    ruling: str | None = None
+    ruling: str | None = Field(None, description="Id of the ruling that decided, or on which it hangs.")
+    conflicts: tuple[str, ...] = Field((), description="Ids under which the owners see it: `GET /conflicts/{id}`.")
     needs: tuple[str, ...] = ()
 
 

@@ -36,6 +36,14 @@ RANKING_RULES: tuple[RankingRule, ...] = (
 """The rules that rank rivals which both passed the gates, in the default order."""
 
 
+class Risk(StrEnum):
+    """How much a wrong answer in a workflow costs."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class MustInclude(Value):
     """A text that every answer in the workflow carries, such as a legal notice."""
 
@@ -55,4 +63,5 @@ class Workflow(Value):
     items: int = Field(6, ge=1, le=50, description="Most items in an answer.")
     rerank: int = Field(12, ge=0, le=100, description="Candidates that the reranker reads; 0 leaves it out. Voice always leaves it out.")
     resolution: tuple[RankingRule, ...] = Field(RANKING_RULES, description="Order in which rules decide between rivals.")
+    risk: Risk = Field(Risk.MEDIUM, description="How much a wrong answer costs; conflicts that touch it weigh accordingly.")
     minimum_confidence: float = Field(0.15, ge=0, le=1, description="Below this the decision is `insufficient`.")

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from context_service.model.access import Principal, Resource
 from context_service.model.applicability import Facet
 from context_service.model.audit import Action, AuditEntry, AuditRecord
+from context_service.model.claim import Claim
+from context_service.model.conflict import Conflict, Ruling, TextKey
 from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, SyncRun, Version
 from context_service.model.rivalry import Rivalry
 
@@ -30,6 +32,28 @@ class ChunkRange:
     chunk: str
     added_in: int
     removed_in: int | None
+
+
+@dataclass(frozen=True)
+class KeyedClaim:
+    """A claim and the keys that those about the same thing share with it: whole numbers of up to 63 bits."""
+
+    claim: Claim
+    keys: tuple[int, ...]
+
+
+CLAIMS_PER_KEY = 100
+"""Living claims that are looked at under one key."""
+
+
+@dataclass(frozen=True)
+class ServedSide:
+    """One answer that told a disputed text."""
+
+    text: TextKey
+    context: str
+    workflow: str
+    at: datetime
 
 
 class RecordWriter(Protocol):
@@ -87,6 +111,38 @@ class RecordWriter(Protocol):
 
     def put_rivalries(self, rivalries: Iterable[Rivalry]) -> None:
         """Keep rivalries by id; one that is there already is left as it is."""
+        ...
+
+    def put_claims(self, claims: Iterable[KeyedClaim]) -> None:
+        """Keep claims by id with the keys that `kindred` finds them by; one that is there already is left as it is."""
+        ...
+
+    def hold_conflicts(self) -> None:
+        """Let nobody else write conflicts or rulings until this transaction ends, and read below what those before it wrote."""
+        ...
+
+    def held_conflicts(self, ids: Sequence[str]) -> dict[str, Conflict]:
+        """Conflicts by id, as this transaction sees them; those that were never stored are missing."""
+        ...
+
+    def held_rulings(self, conflicts: Sequence[str]) -> list[Ruling]:
+        """The rulings on these conflicts, as this transaction sees them, oldest first."""
+        ...
+
+    def put_conflicts(self, conflicts: Iterable[Conflict]) -> None:
+        """Store conflicts; each replaces the one of its id."""
+        ...
+
+    def put_ruling(self, ruling: Ruling) -> None:
+        """Store a ruling; replaces the one of its id, of which only the end may differ."""
+        ...
+
+    def add_served(self, served: Iterable[ServedSide]) -> None:
+        """Remember which disputed texts an answer told; a text that the same context told already is passed over."""
+        ...
+
+    def forget_served(self, before: datetime) -> int:
+        """Forget what answers told before a moment; returns how many texts of answers."""
         ...
 
     def publish(self, draft: int, at: datetime) -> Release:
@@ -190,6 +246,46 @@ class RecordStore(Protocol):
 
     def all_rivalries(self, release: int) -> list[Rivalry]:
         """Every rivalry whose both chunks are in `release`, by id."""
+        ...
+
+    def claims(self, ids: Sequence[int]) -> dict[int, Claim]:
+        """Claims by id; unknown ids are missing from the result."""
+        ...
+
+    def claims_of(self, chunks: Sequence[str]) -> list[Claim]:
+        """The claims of these chunks, by chunk and place."""
+        ...
+
+    def kindred(self, keys: Sequence[Sequence[int]], release: int, limit: int) -> list[list[int]]:
+        """For each set of keys, the ids of up to `limit` claims in `release` that have most of them, most first and then by id.
+
+        Of the claims under one key at most `CLAIMS_PER_KEY` are looked at, those of the lowest ids, so that a key that everybody has
+        costs no more than any other; such a key tells nothing anyway.
+        """
+        ...
+
+    def conflicts(self, ids: Sequence[str] | None = None) -> list[Conflict]:
+        """Conflicts out of `ids`, or every one, closed ones too; by id. They are those of the current release."""
+        ...
+
+    def rulings_on(self, documents: Sequence[str]) -> list[Ruling]:
+        """Rulings that bind words of one of `documents`, whatever became of them, oldest first."""
+        ...
+
+    def rulings_of(self, conflicts: Sequence[str]) -> list[Ruling]:
+        """Rulings on these conflicts, whatever became of them, oldest first."""
+        ...
+
+    def ruling(self, id: str) -> Ruling | None:  # noqa: A002
+        """A ruling by its id."""
+        ...
+
+    def served_counts(self, documents: Sequence[str], since: datetime) -> dict[TextKey, dict[str, int]]:
+        """How many answers since `since` told each disputed text of `documents`, by workflow; those never told are missing."""
+        ...
+
+    def served_contexts(self, texts: Sequence[TextKey], since: datetime) -> list[str]:
+        """The contexts since `since` that told one of `texts`, newest first."""
         ...
 
     def vectors(self, model_id: str, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -10,29 +11,30 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, bindparam, func, or_, select
 
 from context_service.errors import StoreError
 from context_service.model.access import Principal, Resource
 from context_service.model.applicability import Facet
 from context_service.model.audit import Action, AuditEntry, AuditRecord
 from context_service.model.base import Value
+from context_service.model.claim import Claim
+from context_service.model.conflict import Conflict, Ruling, TextKey
 from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, RunState, SyncRun, Version
 from context_service.model.rivalry import Rivalry
 from context_service.records import tables
 from context_service.records.backends import Backend, open_backend, translated
 from context_service.records.columns import load
-from context_service.records.protocol import ChunkRange, RecordStore, RecordWriter
+from context_service.records.protocol import CLAIMS_PER_KEY, ChunkRange, RecordStore, RecordWriter
+from context_service.records.queries import in_parts, made, rulings_of
 from context_service.records.schema import expected_schema, migrate, schema_of
 from context_service.records.writer import SqlRecordWriter
-
-NAMES_PER_QUERY = 5_000
-"""Databases limit the parameters of one statement: SQLite to 32,766, PostgreSQL to 65,535."""
 
 ROWS_PER_FETCH = 1_000
 """Rows that a streamed read holds in memory."""
 
 V = TypeVar("V", bound=Value)
+N = TypeVar("N", str, int)
 
 
 def open_records(url: str) -> SqlRecordStore:
@@ -157,6 +159,59 @@ class SqlRecordStore(RecordStore):
     def all_rivalries(self, release: int) -> list[Rivalry]:
         return self._values(Rivalry, _both_sides_alive(release).order_by(tables.rivalries.c.id))
 
+    def claims(self, ids: Sequence[int]) -> dict[int, Claim]:
+        found = self._values_named(Claim, ids, lambda part: _payloads(tables.claims).where(tables.claims.c.id.in_(part)))
+        return {claim.id: claim for claim in found}
+
+    def claims_of(self, chunks: Sequence[str]) -> list[Claim]:
+        found = self._values_named(Claim, chunks, lambda part: _payloads(tables.claims).where(tables.claims.c.chunk.in_(part)))
+        return sorted(found, key=lambda claim: (claim.chunk, claim.start, claim.end, claim.id))
+
+    def kindred(self, keys: Sequence[Sequence[int]], release: int, limit: int) -> list[list[int]]:
+        under_key = _claims_under_key(release)
+        with self._reading() as connection:
+            found = {key: connection.scalars(under_key, {"key": key}).all() for key in {key for some in keys for key in some}}
+        counts = (Counter(claim for key in set(some) for claim in found[key]) for some in keys)
+        return [sorted(count, key=lambda claim: (-count[claim], claim))[:limit] for count in counts]
+
+    def conflicts(self, ids: Sequence[str] | None = None) -> list[Conflict]:
+        column, kept = tables.conflicts.c, _payloads(tables.conflicts)
+        if ids is None:
+            return self._values(Conflict, kept.order_by(column.id))
+        found = self._values_named(Conflict, ids, lambda part: kept.where(column.id.in_(part)))
+        return sorted(found, key=lambda conflict: conflict.id)
+
+    def rulings_on(self, documents: Sequence[str]) -> list[Ruling]:
+        bound = tables.ruled_documents.c
+        found = self._values_named(
+            Ruling,
+            documents,
+            lambda part: _payloads(tables.rulings).where(tables.rulings.c.id.in_(select(bound.ruling).where(bound.document.in_(part)))),
+        )
+        return sorted(found, key=made)
+
+    def rulings_of(self, conflicts: Sequence[str]) -> list[Ruling]:
+        return sorted(self._values_named(Ruling, conflicts, rulings_of), key=made)
+
+    def ruling(self, id: str) -> Ruling | None:  # noqa: A002 - the protocol's name
+        return self._value(Ruling, _payloads(tables.rulings).where(tables.rulings.c.id == id))
+
+    def served_counts(self, documents: Sequence[str], since: datetime) -> dict[TextKey, dict[str, int]]:
+        column = tables.served_sides.c
+        told = select(column.document, column.text, column.workflow, func.count().label("answers")).where(column.served_at >= since)
+        grouped = told.group_by(column.document, column.text, column.workflow).order_by(column.workflow)
+        counts: dict[TextKey, dict[str, int]] = {}
+        for row in self._rows_named(documents, lambda part: grouped.where(column.document.in_(part))):
+            counts.setdefault((row.document, row.text), {})[row.workflow] = row.answers
+        return counts
+
+    def served_contexts(self, texts: Sequence[TextKey], since: datetime) -> list[str]:
+        column, wanted = tables.served_sides.c, set(texts)
+        told = select(column.document, column.text, column.context, column.served_at).where(column.served_at >= since)
+        rows = self._rows_named([document for document, _ in texts], lambda part: told.where(column.document.in_(part)))
+        newest = sorted({(row.served_at, row.context) for row in rows if (row.document, row.text) in wanted}, reverse=True)
+        return [context for _, context in newest]
+
     def vectors(self, model_id: str, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         column = tables.vectors.c
         kept = select(column.key, column.vector).where(column.model_id == model_id)
@@ -227,12 +282,10 @@ class SqlRecordStore(RecordStore):
         with self._reading() as connection:
             return connection.execute(statement).all()
 
-    def _rows_named(self, names: Sequence[str], statement: Callable[[Sequence[str]], Select[Any]]) -> list[Row[Any]]:
+    def _rows_named(self, names: Sequence[N], statement: Callable[[Sequence[N]], Select[Any]]) -> list[Row[Any]]:
         """The rows of `statement` for each manageable part of `names`, all from one state of the records."""
-        unique = list(dict.fromkeys(names))
-        parts = [unique[start : start + NAMES_PER_QUERY] for start in range(0, len(unique), NAMES_PER_QUERY)]
         with self._reading() as connection:
-            return [row for part in parts for row in connection.execute(statement(part))]
+            return in_parts(connection, names, statement)
 
     def _values(self, kind: type[V], statement: Select[Any]) -> list[V]:
         return [_value_of(kind, row) for row in self._rows(statement)]
@@ -240,7 +293,7 @@ class SqlRecordStore(RecordStore):
     def _value(self, kind: type[V], statement: Select[Any]) -> V | None:
         return next(iter(self._values(kind, statement.limit(1))), None)
 
-    def _values_named(self, kind: type[V], names: Sequence[str], statement: Callable[[Sequence[str]], Select[Any]]) -> list[V]:
+    def _values_named(self, kind: type[V], names: Sequence[N], statement: Callable[[Sequence[N]], Select[Any]]) -> list[V]:
         """Each value once, although two parts of `names` may find the same one."""
         return [_value_of(kind, row) for row in dict.fromkeys(self._rows_named(names, statement))]
 
@@ -266,6 +319,13 @@ def _in_release(table: FromClause, release: int) -> ColumnElement[bool]:
 
 def _touched(table: FromClause, draft: int) -> ColumnElement[bool]:
     return (table.c.added_in == draft) | (table.c.removed_in == draft)
+
+
+def _claims_under_key(release: int) -> Select[Any]:
+    keyed, column = tables.claim_keys.c, tables.claims.c
+    joined = tables.claim_keys.join(tables.claims, column.id == keyed.claim).join(tables.chunks, tables.chunks.c.id == column.chunk)
+    living = select(keyed.claim).select_from(joined).where(keyed.key == bindparam("key"), _in_release(tables.chunks, release))
+    return living.order_by(keyed.claim).limit(CLAIMS_PER_KEY)
 
 
 def _both_sides_alive(release: int) -> Select[Any]:

@@ -136,6 +136,62 @@ rivalries = Table(
     Column("payload", PlainText, nullable=False),
 )
 
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("chunk", PlainText, nullable=False, index=True),
+    Column("payload", PlainText, nullable=False),
+)
+"""A claim lives as long as its chunk."""
+
+claim_keys = Table(
+    "claim_keys",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("claim", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Claims that share a key may be about the same thing."""
+
+conflicts = Table(
+    "conflicts",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+"""As of the current release; written when one is published."""
+
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("conflict", PlainText, nullable=False, index=True),
+    Column("made_at", Moment, nullable=False),
+    Column("payload", PlainText, nullable=False),
+)
+
+ruled_documents = Table(
+    "ruled_documents",
+    metadata,
+    Column("ruling", PlainText, ForeignKey("rulings.id"), primary_key=True),
+    Column("document", PlainText, primary_key=True, index=True),
+)
+"""Whose words each ruling binds."""
+
+served_sides = Table(
+    "served_sides",
+    metadata,
+    Column("document", PlainText, primary_key=True),
+    Column("text", PlainText, primary_key=True),
+    Column("context", PlainText, primary_key=True),
+    Column("workflow", PlainText, nullable=False),
+    Column("served_at", Moment, nullable=False),
+    Index("ix_served_sides_document_served_at", "document", "served_at"),
+    Index("ix_served_sides_served_at", "served_at"),
+)
+"""Which disputed texts each answer of late told; `text` is the digest of the words."""
+
 vectors = Table(
     "vectors",
     metadata,

@@ -13,12 +13,14 @@ from sqlalchemy import Connection, Table, delete, select, update
 from context_service.errors import DraftConflict, StoreError
 from context_service.model.access import Principal
 from context_service.model.audit import GENESIS, AuditEntry, AuditRecord, chain
+from context_service.model.conflict import Conflict, Ruling
 from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, RunState, SyncRun, Version
 from context_service.model.rivalry import Rivalry
 from context_service.records import tables
 from context_service.records.backends import Backend
 from context_service.records.columns import dump, load
-from context_service.records.protocol import RecordWriter
+from context_service.records.protocol import KeyedClaim, RecordWriter, ServedSide
+from context_service.records.queries import in_parts, made, rulings_of
 
 Row = dict[str, object]
 
@@ -81,6 +83,37 @@ class SqlRecordWriter(RecordWriter):
 
     def put_rivalries(self, rivalries: Iterable[Rivalry]) -> None:
         self._keep(tables.rivalries, [_rivalry_row(rivalry) for rivalry in rivalries])
+
+    def put_claims(self, claims: Iterable[KeyedClaim]) -> None:
+        kept = list(claims)
+        self._keep(tables.claims, [{"id": one.claim.id, "chunk": one.claim.chunk, "payload": dump(one.claim)} for one in kept])
+        self._keep(tables.claim_keys, _key_rows(kept))
+
+    def hold_conflicts(self) -> None:
+        self._backend.queue(self._connection, "conflicts")
+
+    def held_conflicts(self, ids: Sequence[str]) -> dict[str, Conflict]:
+        found = in_parts(self._connection, ids, lambda part: select(tables.conflicts.c.payload).where(tables.conflicts.c.id.in_(part)))
+        return {conflict.id: conflict for conflict in (load(Conflict, row.payload) for row in found)}
+
+    def held_rulings(self, conflicts: Sequence[str]) -> list[Ruling]:
+        found = in_parts(self._connection, conflicts, rulings_of)
+        return sorted((load(Ruling, row.payload) for row in found), key=made)
+
+    def put_conflicts(self, conflicts: Iterable[Conflict]) -> None:
+        self._replace(tables.conflicts, [{"id": conflict.id, "payload": dump(conflict)} for conflict in conflicts])
+
+    def put_ruling(self, ruling: Ruling) -> None:
+        row = {"id": ruling.id, "conflict": ruling.conflict, "made_at": ruling.made_at, "payload": dump(ruling)}
+        self._replace(tables.rulings, [row])
+        documents = sorted({side.document for side in ruling.sides})
+        self._keep(tables.ruled_documents, [{"ruling": ruling.id, "document": document} for document in documents])
+
+    def add_served(self, served: Iterable[ServedSide]) -> None:
+        self._keep(tables.served_sides, [_served_row(one) for one in served])
+
+    def forget_served(self, before: datetime) -> int:
+        return self._connection.execute(delete(tables.served_sides).where(tables.served_sides.c.served_at < before)).rowcount
 
     def publish(self, draft: int, at: datetime) -> Release:
         self._claim(draft)
@@ -176,6 +209,17 @@ def _rivalry_row(rivalry: Rivalry) -> Row:
         "right_chunk": rivalry.right.chunk,
         "payload": dump(rivalry),
     }
+
+
+def _key_rows(claims: Iterable[KeyedClaim]) -> list[Row]:
+    """In the order of the index, in which they are written fastest."""
+    pairs = sorted({(key, one.claim.id) for one in claims for key in one.keys})
+    return [{"key": key, "claim": claim} for key, claim in pairs]
+
+
+def _served_row(served: ServedSide) -> Row:
+    document, text = served.text
+    return {"document": document, "text": text, "context": served.context, "workflow": served.workflow, "served_at": served.at}
 
 
 def _audit_row(record: AuditRecord) -> Row:

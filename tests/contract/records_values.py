@@ -17,6 +17,7 @@ from context_service.model.access import Access, Classification
 from context_service.model.applicability import Applicability
 from context_service.model.audit import Action, AuditEntry
 from context_service.model.base import digest
+from context_service.model.claim import Claim, TypedValue, ValueKind
 from context_service.model.document import Chunk, ChunkKind, Governance, Revision, Span, Version
 from context_service.model.rivalry import Passage, Rivalry, RivalryKind
 from context_service.records.protocol import RecordStore
@@ -110,7 +111,14 @@ def publish(store: RecordStore, draft: int) -> None:
 
 def rivals(left: Chunk, right: Chunk) -> Rivalry:
     sides = (Passage(chunk=chunk.id, start=0, end=len(chunk.text)) for chunk in (left, right))
-    return Rivalry(left=next(sides), right=next(sides), kind=RivalryKind.EDITED_COPY, similarity=0.1 + 0.2)
+    return Rivalry(left=next(sides), right=next(sides), kind=RivalryKind.VALUE, similarity=0.1 + 0.2)
+
+
+def claim(chunk: Chunk, number: int) -> Claim:
+    """A claim of a chunk under a number of the test's choice."""
+    value = TypedValue(kind=ValueKind.MONEY, canonical="5 EUR", magnitude="5", unit="EUR")
+    subject = frozenset({"fee", "late"})
+    return Claim(id=number, chunk=chunk.id, document=chunk.document, start=0, end=4, subject=subject, values=(value,), signature="a fee")
 
 
 def entry(subject: str, **detail: JsonValue) -> AuditEntry:

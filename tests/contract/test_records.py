@@ -22,9 +22,9 @@ from context_service.model.access import BOUND, Access, Classification, Grant, P
 from context_service.model.audit import Action
 from context_service.model.base import digest
 from context_service.model.document import ItemMark, Outcome, OutcomeKind, Release, RunState, SyncRun
-from context_service.records.protocol import ChunkRange, RecordStore
+from context_service.records.protocol import CLAIMS_PER_KEY, ChunkRange, KeyedClaim, RecordStore
 from context_service.records.sql import open_records
-from tests.contract.records_values import NOW, PUBLIC, database, entry, publish, put, remove, rivals, state
+from tests.contract.records_values import NOW, PUBLIC, claim, database, entry, publish, put, remove, rivals, state
 
 HOSTILE = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "hostile" / "naughty-strings.json"
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
@@ -443,6 +443,34 @@ class TestDerived:
         with store.writing() as tx:
             tx.put_rivalries([rivals(left[2][0], right[2][0])])
         assert store.rivalries([right[2][0].id, left[2][0].id, left[2][0].id], 1) == [rivals(left[2][0], right[2][0])]
+
+    def test_claims_live_while_their_chunk_does(self, store: RecordStore) -> None:
+        left, right = state("left.md", 1), state("right.md", 1)
+        put(store, left, right)
+        mine, other = claim(left[2][0], 1), claim(right[2][0], 2)
+        with store.writing() as tx:
+            tx.put_claims([KeyedClaim(mine, (7, 8, 9)), KeyedClaim(other, (8, 9))])
+            tx.put_claims([KeyedClaim(mine.model_copy(update={"signature": "changed"}), (7,))])
+        publish(store, 1)
+        remove(store, "right.md", 2)
+        assert store.claims([1, 2, 3]) == {1: mine, 2: other}
+        assert store.claims_of([right[2][0].id, "nobody"]) == [other]
+        assert store.kindred([(7, 8, 9), (9,), (5,), ()], 1, 10) == [[1, 2], [1, 2], [], []]
+        assert store.kindred([(7, 8, 9), (9,)], 2, 10) == [[1], [1]]
+
+    def test_the_nearest_claims_share_most_keys_and_ties_go_by_number(self, store: RecordStore) -> None:
+        document = state("a.md", 1)
+        put(store, document)
+        with store.writing() as tx:
+            tx.put_claims(KeyedClaim(claim(document[2][0], number), (1, *keys)) for number, keys in ((5, ()), (4, ()), (9, (2, 2**62))))
+        assert store.kindred([(1, 1, 2, 2**62)], 1, 2) == [[9, 4]]
+
+    def test_a_key_that_every_claim_has_costs_no_more_than_another(self, store: RecordStore) -> None:
+        document = state("a.md", 1)
+        put(store, document)
+        with store.writing() as tx:
+            tx.put_claims(KeyedClaim(claim(document[2][0], number), (1,)) for number in range(CLAIMS_PER_KEY + 50))
+        assert store.kindred([(1,)], 1, 10_000) == [list(range(CLAIMS_PER_KEY))]
 
     def test_vectors_are_kept_to_the_bit_and_never_replaced(self, store: RecordStore) -> None:
         vector = np.array([1 / 3, -0.0, np.float32(1e-40), 3.4e38], dtype=np.float32)

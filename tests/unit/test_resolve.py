@@ -128,7 +128,7 @@ def test_the_reasons_are_sentences_about_these_two() -> None:
 
 def test_every_ranking_rule_can_decide_and_can_say_why_it_did_not() -> None:
     assert RULES.keys() == UNDECIDED.keys() == set(RANKING_RULES)
-    assert DECIDED.keys() == set(RANKING_RULES) - {DecidedBy.RULING}
+    assert DECIDED.keys() == set(RANKING_RULES)
 
 
 def test_where_no_rule_decides_both_sides_are_left_with_the_whole_chain() -> None:
