@@ -7,13 +7,14 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 
 from context_service.declarations.company import Declarations, load
 from context_service.embedding.open import open_embedder, open_reranker
 from context_service.embedding.protocol import Embedder, Reranker
+from context_service.embedding.remembering import RememberingReranker
 from context_service.errors import StoreError, Unauthenticated
 from context_service.index.open import open_index
 from context_service.index.protocol import IndexStore
@@ -24,12 +25,15 @@ from context_service.ingest.pipeline import Ingest, Report
 from context_service.ingest.progress import Progress, Silent
 from context_service.model.access import Principal
 from context_service.model.audit import Action, AuditEntry
+from context_service.model.conflict import Ruling, RulingRequest
 from context_service.model.context import ContextReply, ContextRequest
 from context_service.policy.keys import SECRET_BYTES, key_hash, make_key
 from context_service.records.protocol import RecordStore
 from context_service.records.sql import open_records
 from context_service.retrieval.browse import Browse
 from context_service.retrieval.service import ContextService, Engine
+from context_service.rulings.service import Rulings
+from context_service.rulings.views import ConflictList, ConflictView, Filters, Preview
 from context_service.schedule.resync import Resync
 from context_service.settings import Settings
 
@@ -56,11 +60,32 @@ class App(AbstractContextManager["App"]):
     reranker: Reranker | None
     context: ContextService
     browse: Browse
+    rulings: Rulings
     now: Callable[[], datetime] = utc_now
 
     def answer(self, request: ContextRequest, principal: Principal) -> ContextReply:
         """See `ContextService.answer`."""
         return self.context.answer(request, principal)
+
+    def conflicts(self, principal: Principal, filters: Filters) -> ConflictList:
+        """See `Rulings.conflicts`."""
+        return self.rulings.conflicts(principal, filters)
+
+    def conflict(self, principal: Principal, conflict: str) -> ConflictView:
+        """See `Rulings.conflict`."""
+        return self.rulings.conflict(principal, conflict)
+
+    def rule(self, principal: Principal, conflict: str, request: RulingRequest) -> Ruling:
+        """See `Rulings.rule`."""
+        return self.rulings.rule(principal, conflict, request)
+
+    def revoke(self, principal: Principal, ruling: str) -> Ruling:
+        """See `Rulings.revoke`."""
+        return self.rulings.revoke(principal, ruling)
+
+    def preview(self, principal: Principal, conflict: str, request: RulingRequest) -> Preview:
+        """See `Rulings.preview`."""
+        return self.rulings.preview(principal, conflict, request)
 
     def ingest(self, names: Sequence[str], actor: str, progress: Progress, limits: Limits | None = None) -> Report:
         """Sync the named sources (none: all) and publish what changed; see `Ingest.run`."""
@@ -140,5 +165,9 @@ def assemble(
     settings.data.mkdir(parents=True, exist_ok=True)
     records = open_records(records_url(settings))
     index = open_index(settings.index_url, settings.index_api_key, settings.data / "index", embedder.model_id, embedder.dimension)
-    context = ContextService(Engine(records, index, embedder, reranker, declarations, now=now, timer=time.perf_counter, new_id=new_id))
-    return App(settings, declarations, records, index, embedder, reranker, context, Browse(records, declarations, now), now)
+    engine = Engine(records, index, embedder, reranker, declarations, now=now, timer=time.perf_counter, new_id=new_id)
+    context = ContextService(engine)
+    # A preview answers each question twice, and owners preview several wishes about the same questions.
+    replays = ContextService(replace(engine, reranker=RememberingReranker(reranker))) if reranker else context
+    rulings = Rulings(records, declarations, replays, now=now, new_id=new_id)
+    return App(settings, declarations, records, index, embedder, reranker, context, Browse(records, declarations, now), rulings, now)

@@ -5,9 +5,13 @@ ContextServiceError
 │   ├── UnknownWorkflow        unknown-workflow
 │   ├── UnknownCustomer        unknown-customer
 │   ├── UnknownRelease         unknown-release
-│   └── NotFound               not-found
+│   ├── NotFound               not-found
+│   ├── ConflictClosed         conflict-closed         nothing disagrees any more
+│   ├── ConflictChanged        conflict-changed        a side is no longer what the caller saw
+│   └── AlreadyRuled           already-ruled           a ruling in force covers a part of the same requests
 ├── Unauthenticated            unauthenticated         no key, or a key that nobody holds
 ├── Forbidden                  forbidden               a known caller asks for more than its grant
+│   └── NotAnOwner             not-an-owner            it answers for no side of the conflict
 ├── InvalidDeclaration         invalid-declaration     a YAML file is wrong; carries file, line and column
 ├── SourceError                source-failed
 │   ├── TransientSourceError   source-unavailable      worth another try
@@ -84,6 +88,27 @@ class NotFound(InvalidRequest):
     status = 404
 
 
+class ConflictClosed(InvalidRequest):
+    """The conflict ended in the current release: a side is gone or no longer disagrees."""
+
+    code = "conflict-closed"
+    status = 409
+
+
+class ConflictChanged(InvalidRequest):
+    """A side has changed since the caller saw it."""
+
+    code = "conflict-changed"
+    status = 409
+
+
+class AlreadyRuled(InvalidRequest):
+    """A ruling in force covers a part of the same requests."""
+
+    code = "already-ruled"
+    status = 409
+
+
 class Unauthenticated(ContextServiceError):
     """No key was sent, or nobody holds it."""
 
@@ -96,6 +121,12 @@ class Forbidden(ContextServiceError):
 
     code = "forbidden"
     status = 403
+
+
+class NotAnOwner(Forbidden):
+    """The caller may read the conflict and answers for none of its sides."""
+
+    code = "not-an-owner"
 
 
 class InvalidDeclaration(ContextServiceError):

@@ -173,11 +173,12 @@ def _unknown(selection: Selection, told: Iterable[str], conflicts: Iterable[Conf
 def _item(sources: Mapping[str, Source], selection: Selection, chunk_id: str, told: Excerpt) -> Item:
     text = selection.texts[chunk_id]
     chunk, revision = text.chunk, text.revision
+    headings_lost = any(cut.start == cut.end for cut in told.removed)
     return Item(
         chunk=chunk.id,
         text=told.text,
-        heading_path=chunk.heading_path,
-        title=revision.title,
+        heading_path=() if headings_lost else chunk.heading_path,
+        title=revision.ref if headings_lost else revision.title,
         citation=revision.url,
         source=revision.source,
         source_title=sources[revision.source].title,

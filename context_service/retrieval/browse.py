@@ -1,4 +1,4 @@
-"""What people see of the knowledge: sources, documents, conflicts. Each read is decided like any other."""
+"""What people see of the knowledge: sources and documents. Each read is decided like any other."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from context_service.freshness import freshness
 from context_service.model.access import Principal, Resource
 from context_service.model.audit import Action, AuditEntry
 from context_service.model.base import Value, admits
-from context_service.model.context import ConflictReport, Freshness, Side
+from context_service.model.context import Freshness
 from context_service.model.document import Chunk, Outcome, OutcomeKind, Revision, SyncRun
 from context_service.model.source import Source
-from context_service.model.workflow import RANKING_RULES
 from context_service.policy import Situation, decide, owns
-from context_service.policy.applies import Regions
 from context_service.records.protocol import RecordStore
-from context_service.retrieval.gate import Asked, Gate, Text, last_check
-from context_service.retrieval.settle import Settlement
+from context_service.retrieval.claim_views import ClaimView, claim_views
+from context_service.retrieval.gate import last_check
 
 FAILED = {OutcomeKind.FAILED_TRANSIENT, OutcomeKind.FAILED_TERMINAL}
 
@@ -45,24 +43,22 @@ class SourceView(Value):
 
 
 class DocumentView(Value):
-    """A document as it stands in the current release: its text, its chunks, every state it had."""
+    """A document as it stands in the current release: its text, its chunks, their claims, every state it had."""
 
     revision: Revision
     text: str
     chunks: tuple[Chunk, ...]
+    claims: tuple[ClaimView, ...] = Field(description="What its sentences, lists and tables say, as it is compared with other texts.")
     history: tuple[Revision, ...]
     freshness: Freshness
     checked_at: datetime | None
 
 
-class ConflictView(Value):
-    """A conflict as an owner sees it: both sides in their own words, and how it would be decided for a customer nobody knows."""
+class PastView(Value):
+    """A state that a document had, and its text."""
 
-    id: str
-    kind: str
-    sides: tuple[Side, ...]
-    report: ConflictReport
-    sources: tuple[str, ...]
+    revision: Revision
+    text: str
 
 
 class Browse:
@@ -100,48 +96,74 @@ class Browse:
     def document(self, principal: Principal, source: str, key: str) -> DocumentView:
         """One document. The read is audited. Raises NotFound when it does not exist or may not be read; the two look the same."""
         release = self._records.head()
-        revision = self._records.revision_of(source, key, release)
-        if revision is None or not self._readable(principal, revision):
-            raise NotFound(f"No document `{source}:{key}` that you may read.", remedy="Check its source and key.", field="document")
+        revision = self._current(principal, source, key)
+        self._audit_read(principal, revision, release)
         version = self._records.version(revision.version)
-        with self._records.writing() as tx:
-            tx.audit(AuditEntry(at=self._now(), actor=principal.id, action=Action.DOCUMENT_READ, subject=f"document:{revision.ref}"))
         failing_since = self._records.failing_since([revision.document]).get(revision.document)
         checked_at = last_check(self._records.checked_at().get(source), failing_since)
+        chunks = self._records.chunks_of(revision.document, release)
+        claims = self._records.claims_of([chunk.id for chunk in chunks])
         return DocumentView(
             revision=revision,
             text=version.text if version else "",
-            chunks=tuple(self._records.chunks_of(revision.document, release)),
-            history=tuple(self._records.history(revision.document)),
+            chunks=tuple(chunks),
+            claims=tuple(claim_views(claims, chunks, revision.title)),
+            history=tuple(self._readable_states(principal, revision)),
             freshness=self._freshness(self._declarations.sources[source], checked_at, revision),
             checked_at=checked_at,
         )
+
+    def states(self, principal: Principal, source: str, key: str) -> list[Revision]:
+        """Every state of a document that this principal may read, oldest first. Raises NotFound like `document`."""
+        return self._readable_states(principal, self._current(principal, source, key))
+
+    def past(self, principal: Principal, source: str, key: str, added_in: int) -> PastView:
+        """The state that a document got in release `added_in`; audited. Raises NotFound when it had none or it may not be read."""
+        current = self._current(principal, source, key)
+        for state in self._readable_states(principal, current):
+            if state.added_in == added_in:
+                self._audit_read(principal, state, added_in)
+                version = self._records.version(state.version)
+                return PastView(revision=state, text=version.text if version else "")
+        raise NotFound(
+            f"No state of `{source}:{key}` from release {added_in} that you may read.", remedy="See its history.", field="release"
+        )
+
+    def readers(self, principal: Principal, source: str, key: str) -> list[AuditEntry]:
+        """Who read the document as a person, newest first; nobody but those who answer for it are told. Raises NotFound like `document`."""
+        revision = self._current(principal, source, key)
+        if not owns(principal, revision.resource):
+            return []
+        return [record.entry for record in reversed(self._records.audit_of(f"document:{revision.ref}", Action.DOCUMENT_READ))]
 
     def runs(self, principal: Principal, source: str) -> list[SyncRun]:
         """The source's sync runs, newest first. Raises NotFound for a source this principal may not see."""
         self._visible_source(principal, source)
         return self._records.runs(source)
 
-    def conflicts(self, principal: Principal, source: str | None = None) -> list[ConflictView]:
-        """The conflicts of the current release between texts this principal may read, open ones first."""
-        release = self._records.head()
-        asked = Asked(principal, self._situation(), release, self._now().date(), {}, "*")
-        gate = Gate(self._records, self._declarations.sources, Regions(self._declarations.company.regions), asked)
-        chunks = {side.chunk for rivalry in self._records.all_rivalries(release) for side in (rivalry.left, rivalry.right)}
-        settled, texts = Settlement(self._records, gate, asked, RANKING_RULES).settle(gate.read(sorted(chunks)))
-        views = [_conflict_view(report, texts) for report in settled.reports]
-        wanted = [view for view in views if source is None or source in view.sources]
-        return sorted(wanted, key=lambda view: (view.report.winner is not None, view.kind, view.id))
-
-    def conflict(self, principal: Principal, conflict: str) -> ConflictView:
-        """One conflict. Raises NotFound when there is none of that id between texts this principal may read."""
-        for view in self.conflicts(principal):
-            if view.id == conflict:
-                return view
-        raise NotFound(f"No conflict `{conflict}` that you may see.", remedy="List them with GET /conflicts.", field="conflict")
-
     def _situation(self) -> Situation:
         return Situation(workflow=None, customer=None, now=self._now())
+
+    def _current(self, principal: Principal, source: str, key: str) -> Revision:
+        revision = self._records.revision_of(source, key, self._records.head())
+        if revision is None or not self._readable(principal, revision):
+            raise NotFound(f"No document `{source}:{key}` that you may read.", remedy="Check its source and key.", field="document")
+        return revision
+
+    def _readable_states(self, principal: Principal, revision: Revision) -> list[Revision]:
+        """The document's states that this principal might have read then; that of today it may read."""
+        return [one for one in self._records.history(revision.document) if decide(principal, one.resource, self._situation()).allowed]
+
+    def _audit_read(self, principal: Principal, revision: Revision, release: int) -> None:
+        entry = AuditEntry(
+            at=self._now(),
+            actor=principal.id,
+            action=Action.DOCUMENT_READ,
+            subject=f"document:{revision.ref}",
+            detail={"release": release},
+        )
+        with self._records.writing() as tx:
+            tx.audit(entry)
 
     def _readable(self, principal: Principal, revision: Revision) -> bool:
         current = self._records.current_resources([revision.document])[revision.document]
@@ -181,14 +203,3 @@ class Browse:
 def _answers_for(principal: Principal, source: Source) -> bool:
     """Whether a principal runs the service or the source, and so may know how much it holds and what failed, though not read it."""
     return principal.operator or owns(principal, Resource(source=source.id, owner=source.owner, access=source.access))
-
-
-def _conflict_view(report: ConflictReport, texts: dict[str, Text]) -> ConflictView:
-    sides = [side for side in (report.winner, *report.losers) if side]
-    return ConflictView(
-        id=report.id,
-        kind=report.kind,
-        sides=tuple(side.model_copy(update={"text": texts[side.chunk].chunk.text[side.start : side.end]}) for side in sides),
-        report=report,
-        sources=tuple(sorted({texts[side.chunk].revision.source for side in sides})),
-    )

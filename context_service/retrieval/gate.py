@@ -46,6 +46,11 @@ class Text:
         """The chunk's id."""
         return self.chunk.id
 
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """The title and the headings that the chunk stands under."""
+        return (self.revision.title, *self.chunk.heading_path)
+
 
 class Gate:
     """Reads chunks for one request. What may not be read comes back as if it did not exist."""

@@ -1,4 +1,4 @@
-"""Which release a request reads."""
+"""Which release a request reads, and whose rulings."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def pin_release(records: RecordStore, request: ContextRequest, now: datetime) ->
     if request.as_of is not None:
         return _served_at(records, request.as_of, now)
     return head
+
+
+def ruled_at(records: RecordStore, request: ContextRequest, release: int, now: datetime) -> datetime:
+    """The moment whose rulings a request reads: now for the current release, `as_of` for that, the end of its service for an older one."""
+    if request.as_of is not None:
+        return request.as_of
+    following = (one.published_at for one in records.releases() if one.number == release + 1) if request.release else ()
+    return next(iter(following), now)
 
 
 def _numbered(number: int, head: int) -> int:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from context_service.embedding.protocol import Reranker
-from context_service.model.context import ConflictReport, Excluded, Removed, Scores
+from context_service.model.context import ConflictReport, Excluded, Removed, Scores, Side
 from context_service.model.document import Revision
 from context_service.model.rivalry import Passage
-from context_service.model.workflow import MustInclude, Workflow
+from context_service.model.workflow import DecidedBy, MustInclude, Workflow
 from context_service.policy.applies import Match
 from context_service.records.protocol import RecordStore
 from context_service.retrieval.assemble import kept
@@ -20,6 +20,14 @@ from context_service.retrieval.settle import Settled
 
 LOGIT_GAP = 5.0
 """A reranked candidate this far below the best has nothing to do with the question."""
+
+
+@dataclass(frozen=True)
+class Required:
+    """Texts that every answer of a workflow carries, in order, and a notice for each that cannot be told."""
+
+    texts: Mapping[str, Text]
+    notices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,18 +65,18 @@ def select(
     records: RecordStore,
     gate: Gate,
     asked: Asked,
-    workflow: Workflow,
+    required: Required,
     found: Found,
     aside: Sequence[str],
     settled: Settled,
-    texts: dict[str, Text],
+    texts: Mapping[str, Text],
 ) -> Selection:
-    """What may be told, in the order of the search."""
-    superseded = _superseded(records, gate, asked, texts)
+    """What may be told, in the order of the search. `texts` are those that were settled."""
+    superseded = _superseded(records, gate, asked, texts, settled)
     readable = [candidate for candidate in found.candidates if candidate.chunk in texts]
-    must, notices = _must_include(records, gate, asked, workflow, texts)
-    left_out = settled.copies.keys() | superseded | set(must)
-    reasons = _reasons(gate, [*aside, *(candidate.chunk for candidate in readable)], settled, superseded, texts)
+    must = _with_rivals(required, gate, settled, texts)
+    left_out = settled.copies.keys() | superseded.whole | set(must)
+    reasons = _reasons(gate, [*aside, *(candidate.chunk for candidate in readable)], settled, superseded.whole, texts)
     return Selection(
         candidates=[
             candidate
@@ -77,12 +85,12 @@ def select(
         ],
         must=must,
         texts=texts,
-        removed=settled.removed,
+        removed=_removed(settled, superseded),
         reports=settled.reports,
         open_passages=settled.open_passages,
         heirs=_heirs(settled, [candidate.chunk for candidate in readable]),
         excluded=exclusions(reasons, texts, asked.day),
-        notices=notices,
+        notices=required.notices,
     )
 
 
@@ -130,14 +138,40 @@ def _heirs(settled: Settled, found: Sequence[str]) -> dict[str, frozenset[str]]:
     return {winner: frozenset(loser for loser in found if winner in settled.stands_in.get(loser, ())) for winner in winners}
 
 
-def _superseded(records: RecordStore, gate: Gate, asked: Asked, texts: Mapping[str, Text]) -> set[str]:
+@dataclass(frozen=True)
+class _Superseded:
+    """Chunks of which nothing is told because another document replaces theirs; of those in `but`, only what won against that one."""
+
+    whole: set[str]
+    but: Mapping[str, Sequence[Removed]]
+
+
+def _superseded(records: RecordStore, gate: Gate, asked: Asked, texts: Mapping[str, Text], settled: Settled) -> _Superseded:
     """Chunks of documents that another one, of at least their rank and in force for this customer, declares to replace."""
     refs = {text.revision.ref for text in texts.values()}
-    replaced: set[str] = set()
+    replaced: dict[str, set[str]] = {}
     for ref, revisions in records.superseding(sorted(refs), asked.release).items():
-        if any(_in_force(records, gate, asked, revision, texts, ref) for revision in revisions):
-            replaced.add(ref)
-    return {chunk for chunk, text in texts.items() if text.revision.ref in replaced}
+        if by := {revision.ref for revision in revisions if _in_force(records, gate, asked, revision, texts, ref)}:
+            replaced[ref] = by
+    chunks = {chunk for chunk, text in texts.items() if text.revision.ref in replaced}
+    won = {chunk: sides for chunk in chunks if (sides := _won(chunk, settled, replaced[texts[chunk].revision.ref]))}
+    return _Superseded(chunks - won.keys(), {chunk: _all_but(sides, texts[chunk]) for chunk, sides in won.items()})
+
+
+def _won(chunk: str, settled: Settled, against: set[str]) -> list[Side]:
+    """The parts of a chunk that an earlier rule than superseding preferred to what replaces their document."""
+    winners = ((report.winner, report.losers) for report in settled.reports if report.rule is not DecidedBy.DUPLICATE)
+    return [winner for winner, losers in winners if winner and winner.chunk == chunk and any(loser.document in against for loser in losers)]
+
+
+def _all_but(sides: Iterable[Side], text: Text) -> list[Removed]:
+    ends = [0, *(end for side in sorted(sides, key=lambda one: one.start) for end in (side.start, side.end)), len(text.chunk.text)]
+    gaps = zip(ends[::2], ends[1::2], strict=True)
+    return [Removed(start=start, end=end, reason="superseded") for start, end in gaps if start < end]
+
+
+def _removed(settled: Settled, superseded: _Superseded) -> dict[str, Sequence[Removed]]:
+    return {**settled.removed, **{chunk: [*settled.removed.get(chunk, ()), *cuts] for chunk, cuts in superseded.but.items()}}
 
 
 def _in_force(records: RecordStore, gate: Gate, asked: Asked, revision: Revision, texts: Mapping[str, Text], ref: str) -> bool:
@@ -147,20 +181,23 @@ def _in_force(records: RecordStore, gate: Gate, asked: Asked, revision: Revision
     return any(gate.holds(text) is None and text.fit.match is Match.YES and revision.governance.rank >= rank for text in readable.values())
 
 
-def _must_include(
-    records: RecordStore, gate: Gate, asked: Asked, workflow: Workflow, texts: dict[str, Text]
-) -> tuple[list[str], tuple[str, ...]]:
-    """Chunks that every answer of the workflow carries (added to `texts`), and a notice for each that cannot be told."""
-    must, notices = [], []
+def required_texts(records: RecordStore, gate: Gate, asked: Asked, workflow: Workflow) -> Required:
+    """What every answer of the workflow carries."""
+    texts: dict[str, Text] = {}
+    notices = []
     for include in workflow.must_include:
         readable = gate.read(_section(records, asked, include))
         holding = [text for text in readable.values() if gate.holds(text) is None]
         if not holding:
             notices.append(f"`{include.document}` must be part of every answer here and cannot be told to this customer.")
-        for text in sorted(holding, key=lambda text: text.chunk.ordinal):
-            texts[text.id] = text
-            must.append(text.id)
-    return must, tuple(notices)
+        texts.update({text.id: text for text in sorted(holding, key=lambda text: text.chunk.ordinal)})
+    return Required(texts, tuple(notices))
+
+
+def _with_rivals(required: Required, gate: Gate, settled: Settled, texts: Mapping[str, Text]) -> list[str]:
+    """The required chunks, each with those that won against a part of it, or of which nobody can tell whether they do."""
+    chunks = [one for chunk in required.texts for one in (chunk, *sorted(settled.stands_in.get(chunk, ())))]
+    return [chunk for chunk in dict.fromkeys(chunks) if gate.holds(texts[chunk]) is None]
 
 
 def _section(records: RecordStore, asked: Asked, include: MustInclude) -> list[str]:

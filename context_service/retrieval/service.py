@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,18 +14,21 @@ from context_service.model.access import Principal
 from context_service.model.applicability import Facet, Status
 from context_service.model.audit import Action, AuditEntry
 from context_service.model.base import admits, digest
-from context_service.model.context import ContextReply, ContextRequest, CustomerFacts
+from context_service.model.conflict import Ruling, TextKey
+from context_service.model.context import ContextReply, ContextRequest, CustomerFacts, Item, Removed
+from context_service.model.rivalry import Passage
 from context_service.model.workflow import Workflow
 from context_service.policy import Situation, readable_scope
 from context_service.policy.applies import Match, Regions, conditions, fit
-from context_service.records.protocol import RecordStore
+from context_service.records.protocol import RecordStore, ServedSide
 from context_service.retrieval.answer import Answer, Judge, compose
 from context_service.retrieval.customer import Customer, read_customer, situation_values
 from context_service.retrieval.gate import Asked, Gate
-from context_service.retrieval.release_pin import pin_release
+from context_service.retrieval.release_pin import pin_release, ruled_at
+from context_service.retrieval.ruled import Words
 from context_service.retrieval.search import Query, search
-from context_service.retrieval.select import Selection, by_pertinence, select
-from context_service.retrieval.settle import Settlement
+from context_service.retrieval.select import Selection, by_pertinence, required_texts, select
+from context_service.retrieval.settle import RulingsOn, Settlement
 from context_service.retrieval.stopwatch import Stopwatch
 
 SET_ASIDE_LIMIT = 20
@@ -51,6 +54,14 @@ class Engine:
     new_id: Callable[[], str]
 
 
+@dataclass(frozen=True)
+class Computed:
+    """An answer, and the disputed texts that it tells."""
+
+    reply: ContextReply
+    told: Sequence[TextKey]
+
+
 class ContextService:
     """Answers requests for context. Safe to share between threads."""
 
@@ -64,6 +75,12 @@ class ContextService:
         Raises InvalidRequest and its kin for a request that cannot be answered, Forbidden for a workflow outside the grant, NotReady
         before the first release. What the principal may not read is never found, counted or named.
         """
+        computed = self.compute(request, principal)
+        self._audit(request, principal, computed)
+        return computed.reply
+
+    def compute(self, request: ContextRequest, principal: Principal, extra: Sequence[Ruling] = ()) -> Computed:
+        """The answer as it would be with `extra` rulings beside those that stand, without a trace in the audit log."""
         engine, watch = self._engine, Stopwatch(self._engine.timer)
         workflow = self._workflow(request, principal)
         now = engine.now()
@@ -81,10 +98,12 @@ class ContextService:
         aside = search(engine.index, query, readable, SET_ASIDE_LIMIT)
         watch.lap("search")
         gate = Gate(engine.records, engine.declarations.sources, self._regions, asked)
-        texts = gate.read([*found.chunks[:POOL], *aside.chunks, *found.added])
+        required = required_texts(engine.records, gate, asked, workflow)
+        texts = {**required.texts, **gate.read([*found.chunks[:POOL], *aside.chunks, *found.added])}
         watch.lap("decide")
-        settled, texts = Settlement(engine.records, gate, asked, workflow.resolution).settle(texts)
-        selection = select(engine.records, gate, asked, workflow, found, aside.chunks, settled, texts)
+        rulings_on = standing_rulings(engine.records, ruled_at(engine.records, request, release, now), extra)
+        settled, texts = Settlement(engine.records, gate, asked, workflow.resolution, self._regions, rulings_on).settle(texts)
+        selection = select(engine.records, gate, asked, required, found, aside.chunks, settled, texts)
         watch.lap("conflicts")
         reranker = self._reranker(workflow, request)
         if reranker:
@@ -93,9 +112,7 @@ class ContextService:
         judge = Judge(query, engine.embedder, reranker)
         answer = compose(engine.embedder.count_tokens, judge, engine.declarations.sources, workflow, request, found, selection)
         watch.lap("assemble")
-        reply = self._reply(request, asked, customer.facts, answer, selection, watch)
-        self._audit(request, principal, reply)
-        return reply
+        return Computed(self._reply(request, asked, customer.facts, answer, selection, watch), told_texts(answer.items, settled.disputed))
 
     def _workflow(self, request: ContextRequest, principal: Principal) -> Workflow:
         declared = self._engine.declarations.workflows
@@ -163,8 +180,9 @@ class ContextService:
             models["reranker"] = reranker.model_id
         return models
 
-    def _audit(self, request: ContextRequest, principal: Principal, reply: ContextReply) -> None:
+    def _audit(self, request: ContextRequest, principal: Principal, computed: Computed) -> None:
         """Everything needed to reconstruct the answer: who, for whom, under which grant, release and models, and what was told."""
+        reply = computed.reply
         entry = AuditEntry(
             at=reply.served_at,
             actor=principal.id,
@@ -184,7 +202,24 @@ class ContextService:
             },
         )
         with self._engine.records.writing() as tx:
+            tx.add_served(ServedSide(text, reply.context_id, request.workflow, reply.served_at) for text in computed.told)
             tx.audit(entry)
+
+
+def standing_rulings(records: RecordStore, moment: datetime, extra: Sequence[Ruling] = ()) -> RulingsOn:
+    """The rulings that stand at `moment`, and `extra` ones."""
+    return lambda documents: [ruling for ruling in (*records.rulings_on(documents), *extra) if ruling.stands_at(moment)]
+
+
+def told_texts(items: Iterable[Item], disputed: Iterable[Words]) -> list[TextKey]:
+    """Those disputed texts that some item tells in full."""
+    cuts = {item.chunk: item.removed for item in items}
+    told = {(one.document, one.text) for one in disputed if one.passage.chunk in cuts and _uncut(one.passage, cuts[one.passage.chunk])}
+    return sorted(told)
+
+
+def _uncut(passage: Passage, cuts: Iterable[Removed]) -> bool:
+    return all(cut.end <= passage.start or passage.end <= cut.start for cut in cuts)
 
 
 def _recomputable(reply: ContextReply) -> str:

@@ -287,7 +287,7 @@ def _publish(records: RecordStore, index: IndexStore, embedder: FakeEmbedder, ch
         for document in deleted:
             tx.remove_document(document, number)
     reconcile(records, index, embedder, touched_in=number, report=lambda done, total: None)
-    RivalFinder(records, index, embedder.model_id, COMPANY).run(number, lambda done, total: None)
+    RivalFinder(records, COMPANY).run(number, lambda done, total: None)
     with records.writing() as tx:
         tx.publish(number, NOW)
 

@@ -1,0 +1,1 @@
+"""What owners see of conflicts, and how they settle them."""
