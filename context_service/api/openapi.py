@@ -29,7 +29,7 @@ MEANINGS = {
     401: "No key was sent, or nobody holds it.",
     403: "Your grant does not cover this.",
     404: "There is nothing of that name that you may see.",
-    409: "Another sync is under way.",
+    409: "Somebody else was first: another sync is under way, or the conflict is no longer what you saw.",
     413: "The body is too large.",
     415: "The body is not declared to be JSON.",
     422: "The request does not fit; `field` names the first part that is wrong, `errors` all of them.",

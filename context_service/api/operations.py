@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Path
 from pydantic import BaseModel, Field
 
+from context_service.api.conflict_operations import add_conflicts
 from context_service.api.examples import QUESTIONS
 from context_service.api.openapi import may_answer
 from context_service.api.paging import DEFAULT_LIMIT, Limit, Offset, Page, page_of
@@ -16,7 +17,7 @@ from context_service.errors import Forbidden, NotFound
 from context_service.ingest.progress import Silent
 from context_service.model.context import ContextReply, ContextRequest
 from context_service.model.document import Release, Revision, SyncRun
-from context_service.retrieval.browse import ConflictView, DocumentView, SourceView
+from context_service.retrieval.browse import DocumentView, SourceView
 
 SourceId = Annotated[str, Path(description="Id of the source.", examples=["handbook"])]
 
@@ -33,7 +34,7 @@ def operations(app: App) -> APIRouter:
     router = governed_router(app)
     _add_context(router, app)
     _add_sources(router, app)
-    _add_conflicts(router, app)
+    add_conflicts(router, app)
     return router
 
 
@@ -94,20 +95,3 @@ def _add_sources(router: APIRouter, app: App) -> None:
     ) -> DocumentView:
         """Its text as it stands in the current release, its chunks, its governance and every state it had. The read is audited."""
         return app.browse.document(caller, source, key)
-
-
-def _add_conflicts(router: APIRouter, app: App) -> None:
-    @router.get("/conflicts", summary="List conflicts", tags=["Conflicts"], responses=may_answer(401, 422, 500, 503))
-    def list_conflicts(
-        caller: Caller,
-        source: Annotated[str | None, Query(description="Only conflicts that a text of this source is part of.")] = None,
-        limit: Limit = DEFAULT_LIMIT,
-        offset: Offset = 0,
-    ) -> Page[ConflictView]:
-        """Between texts that you may read, those that nobody has decided first."""
-        return page_of(app.browse.conflicts(caller, source), limit, offset)
-
-    @router.get("/conflicts/{conflict}", summary="Read a conflict", tags=["Conflicts"], responses=may_answer(401, 404, 422, 500, 503))
-    def read_conflict(conflict: Annotated[str, Path(description="Id of the conflict.")], caller: Caller) -> ConflictView:
-        """Both sides in their own words, and the chain of reasons that decides between them."""
-        return app.browse.conflict(caller, conflict)

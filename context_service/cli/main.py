@@ -19,6 +19,7 @@ from rich.table import Table
 
 from context_service import __version__
 from context_service.app import open_app
+from context_service.cli.conflicts import show_conflicts
 from context_service.cli.demo import demo_settings, run_demo
 from context_service.cli.doctor import examine
 from context_service.cli.logs import configure_logs
@@ -29,9 +30,14 @@ from context_service.cli.starter import create
 from context_service.declarations.company import SCHEMAS, inspect, json_schema
 from context_service.errors import ContextServiceError, InvalidRequest
 from context_service.model.access import Classification, Grant, Principal, PrincipalKind
+from context_service.model.conflict import ConflictState
 from context_service.model.context import ContextRequest
 from context_service.model.document import RunState
+from context_service.rulings.views import Filters
 from context_service.settings import Settings
+
+CONFLICTS_FOUND = 3
+"""Exit status of `conflicts` when any matches; 1 and 2 are those of failures and of wrong options."""
 
 app = typer.Typer(
     help="Governed context for customer-facing agents: current, trusted, applicable and allowed, with the reasons.",
@@ -156,6 +162,34 @@ def ask(
             out.print_json(reply.model_dump_json())
         else:
             show_reply(out, question, customer or "A customer", reply)
+
+
+@app.command()
+def conflicts(
+    state: Annotated[list[ConflictState] | None, typer.Option(help="States; repeatable. Default: open and reopened, which wait.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only those that a text of this source is part of.")] = None,
+    min_severity: Annotated[float, typer.Option(min=0, max=1, help="Only those at least this severe, from 0 to 1.")] = 0.0,
+    key: Annotated[str, typer.Option(envvar="CONTEXT_KEY", help="Your key. Default: CONTEXT_KEY.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """List conflicts between texts that you may read, the most severe first. For CI.
+
+    Exit status: 0 when none matches, 3 when any does, 1 when they could not be read, 2 for a wrong option.
+    """
+    with _told(), open_app(_settings(config, data)) as service:
+        if source is not None and source not in service.declarations.sources:
+            known = ", ".join(sorted(service.declarations.sources))
+            raise InvalidRequest(f"No source `{source}` is declared.", remedy=f"Use one of {known}.", field="source")
+        found = service.conflicts(service.authenticate(key), Filters(source=source, min_severity=min_severity)).items
+        views = [view for view in found if (view.state in state if state else view.state.waits)]
+        if as_json:
+            out.print_json(json.dumps([view.model_dump(mode="json") for view in views]))
+        else:
+            show_conflicts(out, views)
+        if views:
+            raise typer.Exit(CONFLICTS_FOUND)
 
 
 @app.command()

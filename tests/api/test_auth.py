@@ -22,6 +22,9 @@ OPERATIONS = [
     ("GET", "/documents/handbook/returns.md"),
     ("GET", "/conflicts"),
     ("GET", "/conflicts/none"),
+    ("POST", "/conflicts/none/ruling"),
+    ("POST", "/conflicts/none/ruling/preview"),
+    ("DELETE", "/rulings/unknown"),
 ]
 OPEN = ["/healthz", "/readyz", "/docs", "/openapi.json", "/docs/static/docs.js", "/docs/static/swagger/swagger-ui.css"]
 
@@ -33,7 +36,7 @@ def test_the_table_of_operations_is_complete(api: FastAPI) -> None:
 
 
 def _template(path: str) -> str:
-    shapes = {"handbook": "{source}", "returns.md": "{key}", "none": "{conflict}"}
+    shapes = {"handbook": "{source}", "returns.md": "{key}", "none": "{conflict}", "unknown": "{ruling}"}
     return "/".join(shapes.get(part, part) for part in path.split("/"))
 
 

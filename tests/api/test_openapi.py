@@ -23,7 +23,8 @@ EXAMPLES = 25
 """Requests per operation and mode: the whole run stays within seconds."""
 
 PATHS = {
-    "POST": ["/context", "/sources/{source}/sync"],
+    "POST": ["/context", "/sources/{source}/sync", "/conflicts/{conflict}/ruling", "/conflicts/{conflict}/ruling/preview"],
+    "DELETE": ["/rulings/{ruling}"],
     "GET": [
         "/sources",
         "/sources/{source}/documents",
