@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from context_service.app import App
+from context_service.console.forms import Fault, Options, plain
 from context_service.console.rendering import Pages
 from context_service.console.sessions import OwnForm, visitor
 from context_service.errors import ContextServiceError
@@ -50,13 +50,6 @@ class Question(BaseModel):
         )
 
 
-class Fault(BaseModel):
-    """What is wrong with a question, and with which field of the form."""
-
-    field: str
-    message: str
-
-
 def add_pages(router: APIRouter, app: App, pages: Pages) -> None:
     """Add the pages to `router`."""
 
@@ -84,25 +77,17 @@ def add_pages(router: APIRouter, app: App, pages: Pages) -> None:
         return page(request, person, question, reply=reply)
 
 
-Options = list[tuple[str, str]]
-"""What a form offers to choose from: values and how they read."""
-
-
 def _choices(app: App, person: Principal) -> dict[str, Options]:
     """The workflows of the person's own grant, and the company's words."""
     company = app.declarations.company
     workflows = [one for one in app.declarations.workflows.values() if admits(person.grant.workflows, one.id)]
     return {
         "workflows": [(one.id, one.title) for one in sorted(workflows, key=lambda one: one.title)],
-        "channels": _plain({channel for one in workflows for channel in (CHANNELS if one.channels == "*" else one.channels)}),
-        "regions": _plain(_regions(company)),
-        "plans": _plain(company.plans),
-        "products": _plain(company.products),
+        "channels": plain({channel for one in workflows for channel in (CHANNELS if one.channels == "*" else one.channels)}),
+        "regions": plain(_regions(company)),
+        "plans": plain(company.plans),
+        "products": plain(company.products),
     }
-
-
-def _plain(values: Iterable[str]) -> Options:
-    return [(value, value) for value in sorted(values)]
 
 
 def _regions(company: Company) -> set[str]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from context_service.app import App
-from context_service.console.rendering import ROOT, Pages
+from context_service.console.rendering import ROOT, Pages, is_partial
 from context_service.console.sessions import OwnForm, close_session, open_session
 from context_service.errors import Forbidden, Unauthenticated
 
@@ -42,6 +42,8 @@ def add_pages(router: APIRouter, app: App, pages: Pages) -> None:
 
 def to_login(request: Request) -> Response:
     """To the login page, and from there back to where the visitor wanted to go."""
+    if is_partial(request):
+        return Response(status_code=401, headers={"HX-Redirect": LOGIN})
     if request.method != "GET":
         return RedirectResponse(LOGIN, 303)
     wanted = quote(request.url.path) + (f"?{request.url.query}" if request.url.query else "")

@@ -17,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from context_service.app import App, new_id
-from context_service.console import ask, conflict_pages, login, source_pages
+from context_service.console import ask, conflict_pages, document_pages, login, ruling_pages, source_pages
 from context_service.console.rendering import ROOT, STATIC, Pages
 from context_service.console.sessions import LoginNeeded, Sessions, visitor
 from context_service.errors import ContextServiceError, NotFound, NotReady
@@ -48,7 +48,7 @@ def _console(app: App) -> FastAPI:
     console = FastAPI(openapi_url=None, redirect_slashes=False)
     console.mount("/static", StaticFiles(directory=STATIC), name="static")
     router = _router(pages)
-    for add in (login.add_pages, source_pages.add_pages, conflict_pages.add_pages, ask.add_pages):
+    for add in (page.add_pages for page in (login, source_pages, document_pages, conflict_pages, ruling_pages, ask)):
         add(router, app, pages)
     console.include_router(router)
     _add_error_pages(console, app, pages)

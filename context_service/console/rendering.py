@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from context_service.app import App
-from context_service.console import words
+from context_service.console import claim_words, words
 from context_service.console.passages import table_rows
 from context_service.console.sessions import form_token
 from context_service.model.access import Principal
@@ -30,6 +30,8 @@ FILTERS: tuple[Callable[..., object], ...] = (
     words.listed,
     words.moment,
     words.taken_out,
+    claim_words.value_kind,
+    claim_words.value_words,
     table_rows,
 )
 
@@ -49,9 +51,24 @@ def conflict_url(conflict: str) -> str:
     return f"{ROOT}/conflicts/{quote(conflict, safe='')}"
 
 
+def claims_url(ref: str) -> str:
+    """Address of a document's claims."""
+    return f"{ROOT}/document/claims?{urlencode({'ref': ref})}"
+
+
+def changes_url(ref: str, old: int, new: int) -> str:
+    """Address of what changed in a document between the states that it got in two releases."""
+    return f"{ROOT}/document/changes?{urlencode({'ref': ref, 'old': old, 'new': new})}"
+
+
 def is_web_address(url: str) -> bool:
     """Whether `url` may become a link: other schemes could run something."""
     return url.startswith(("https://", "http://"))
+
+
+def is_partial(request: Request) -> bool:
+    """Whether a page that is open already asks for a part of itself (htmx), rather than a browser for a page."""
+    return request.headers.get("hx-request") == "true"
 
 
 class Pages:
@@ -63,7 +80,14 @@ class Pages:
             loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self._environment.globals.update(
-            company=app.declarations.company.name, source_url=source_url, document_url=document_url, conflict_url=conflict_url, words=words
+            company=app.declarations.company.name,
+            source_url=source_url,
+            document_url=document_url,
+            conflict_url=conflict_url,
+            changes_url=changes_url,
+            claims_url=claims_url,
+            words=words,
+            claim_words=claim_words,
         )
         self._environment.filters.update({filter_.__name__: filter_ for filter_ in FILTERS})
         self._environment.tests["web_address"] = is_web_address

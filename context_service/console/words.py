@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from context_service.model.access import Access
 from context_service.model.applicability import Applicability, Window
 from context_service.model.base import Names
+from context_service.model.conflict import Ruling, RulingOutcome, RulingScope
 
 DECISIONS = {
     "answer": ("Answer", "An agent can answer from the texts below."),
@@ -29,11 +30,61 @@ RULES = {
     "unresolved": "No rule decided",
 }
 CONFLICT_KINDS = {
-    "duplicate": "The same text in two places",
-    "edited_copy": "The same statement with different values",
+    "value": "The same statement with different values",
     "polarity": "One side allows what the other rules out",
     "enumeration": "Two lists that differ",
+    "internal": "A document that contradicts itself",
+    "duplicate": "The same text in two places",
+    "near_duplicate": "A copy with an edit",
+    "stale_copy": "A copy that fell behind its original",
 }
+RELATIONS = {
+    "conflict": "Both sides claim to hold for the same case.",
+    "exception": "One side holds for a narrower case than the other.",
+    "succession": "One side follows the other in time.",
+}
+STATES = {
+    "open": ("Open", "No rule tells the sides apart; agents are told both, marked, until somebody decides."),
+    "reopened": ("Reopened", "It had been settled; then a side changed, came back, or the ruling ended."),
+    "resolved_by_rule": ("Decided by rule", "The rules choose a side, for each customer, without anybody's help."),
+    "ruled": ("Ruled", "An owner has decided."),
+    "dismissed": ("Not a conflict", "An owner has said that both sides hold; agents are told both."),
+    "closed": ("Closed", "A side has gone or no longer disagrees."),
+}
+"""State of a conflict -> its name, and what it means."""
+
+STATE_BADGES = {"open": "open", "reopened": "open", "resolved_by_rule": "decided", "ruled": "decided"}
+HAPPENINGS = {
+    "opened": "Found",
+    "changed": "A side changed",
+    "closed": "Closed: a side has gone or no longer disagrees",
+    "returned": "Came back",
+    "ruled": "Ruled",
+    "revoked": "Ruling undone",
+}
+SEVERITY_PARTS = {
+    "distance": ("Distance", "how far apart the sides are"),
+    "authority": ("Authority", "how much the weaker side counts"),
+    "served": ("Use", "how often agents were told a side in the last 30 days"),
+    "risk": ("Risk", "what a wrong answer costs in the workflows concerned"),
+}
+SEVERITY_LEVELS = ((0.6, "High"), (0.35, "Medium"), (0.0, "Low"))
+RULING_OUTCOMES = {
+    "side_wins": ("One side wins", "Agents are told that side, and the others no more."),
+    "both_hold": ("Both hold, each under its own conditions", "Agents are told the side whose conditions the customer meets."),
+    "not_a_conflict": ("Not a conflict", "The sides do not contradict each other. Agents are told all of them, unmarked."),
+    "fix_at_source": ("One side is wrong and is mended at its source", "Agents are not told it until its text changes."),
+}
+"""Outcome of a ruling -> what an owner chooses, and what follows from it."""
+
+REFUSALS = {
+    "already-ruled": "A ruling is in force for some of the same requests. Undo it first, or rule only for requests that it leaves out.",
+    "conflict-changed": "A side has changed since you saw it. Look at what it says now, check what you chose, and go on.",
+    "conflict-closed": "A side has gone or no longer disagrees, so there is nothing left to rule on.",
+}
+"""Code of an error that refuses a ruling -> what its author can do on the form."""
+
+RULING_ENDS = {"revoked": "undone", "expired": "expired", "sides_changed": "ended when a side changed", "closed": "ended with the conflict"}
 EXCLUSIONS = {
     "not_applicable": "holds for other customers",
     "not_effective": "not in force on that day",
@@ -160,3 +211,29 @@ def taken_out(reason: str) -> str:
     if reason.startswith("lost by "):
         return f"it lost against another source ({RULES[reason.removeprefix('lost by ')].lower()})"
     return {"budget": "there was no room for it", "instructs_agent": "it tries to instruct the agent"}.get(reason, reason)
+
+
+def severity_level(score: float) -> str:
+    """`High`, `Medium` or `Low`."""
+    return next(name for least, name in SEVERITY_LEVELS if score >= least)
+
+
+def ruling_sentence(ruling: Ruling, titles: Mapping[str, str]) -> str:
+    """What a ruling says. `titles` are the documents' by `source:key`."""
+    named = {side.id: titles.get(side.ref, side.ref) for side in ruling.sides}
+    match ruling.outcome:
+        case RulingOutcome.SIDE_WINS:
+            return f"“{named[ruling.side or '']}” is told, the other side is not."
+        case RulingOutcome.FIX_AT_SOURCE:
+            return f"“{named[ruling.side or '']}” is not told until its text changes."
+        case RulingOutcome.NOT_A_CONFLICT:
+            return "The sides do not contradict each other; all are told."
+    held = ruling.conditions
+    parts = [f"“{named[side.id]}” holds for {holds_for(held[side.id])}" for side in ruling.sides if side.id in held]
+    return f"{'; '.join(parts)}."
+
+
+def ruling_scope(scope: RulingScope) -> str:
+    """Where a ruling decides."""
+    where = "in every workflow" if scope.workflows == "*" else f"in {listed(sorted(scope.workflows))}"
+    return f"{where}, for {holds_for(scope.applicability)}"

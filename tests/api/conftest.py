@@ -15,6 +15,7 @@ from context_service.app import App
 from context_service.console.pages import mount_console
 from context_service.ingest.progress import Silent
 from context_service.model.access import Principal
+from tests.api.console_client import log_in
 from tests.companies import AGENT, OPERATOR, OWNER, STRANGER, open_test_app, small_company
 
 PRINCIPALS = {"agent": AGENT, "owner": OWNER, "operator": OPERATOR, "stranger": STRANGER}
@@ -51,6 +52,18 @@ def api(app: App) -> FastAPI:
 def client(api: FastAPI) -> TestClient:
     """A client without a key; like a real one, it sees no exception, only replies."""
     return browser(api)
+
+
+@pytest.fixture
+def owner(api: FastAPI, keys: dict[str, str]) -> TestClient:
+    """Somebody who answers for the handbook, logged in to the console."""
+    return log_in(browser(api), keys["owner"])
+
+
+@pytest.fixture
+def operator(api: FastAPI, keys: dict[str, str]) -> TestClient:
+    """An operator, logged in to the console."""
+    return log_in(browser(api), keys["operator"])
 
 
 @pytest.fixture

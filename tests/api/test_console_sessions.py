@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from datetime import timedelta
 from http.cookies import SimpleCookie
 
@@ -18,26 +17,8 @@ from context_service.console.sessions import COOKIE, LIFETIME
 from context_service.model.audit import Action
 from context_service.policy.keys import key_hash
 from tests.api.conftest import browser
+from tests.api.console_client import log_in, token_of
 from tests.companies import OWNER, SESSION_SECRET
-
-
-def token_of(page: str) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', page)
-    assert found
-    return found[1]
-
-
-def log_in(client: TestClient, key: str, then: str = "") -> TestClient:
-    """Log in through the form."""
-    token = token_of(client.get("/console/login").text)
-    reply = client.post("/console/login", data={"csrf": token, "key": key, "then": then})
-    assert reply.status_code == 303, reply.text
-    return client
-
-
-@pytest.fixture
-def owner(api: FastAPI, keys: dict[str, str]) -> TestClient:
-    return log_in(browser(api), keys["owner"])
 
 
 def pages(api: FastAPI) -> list[tuple[str, str]]:
@@ -55,16 +36,22 @@ def _routes(console: FastAPI) -> list[Route]:
 
 def test_every_page_but_the_login_sends_a_visitor_to_log_in_and_back(api: FastAPI) -> None:
     asked = [path for method, path in pages(api) if method == "GET" and path != "/console/login"]
-    assert len(asked) == 6
+    assert len(asked) == 9
     for path in asked:
-        reply = browser(api).get(path + "?ref=handbook:returns.md")
+        reply = browser(api).get(path + "?ref=handbook:returns.md&old=1&new=1")
         assert reply.status_code == 303, path
         assert reply.headers["location"].startswith("/console/login?then=%2Fconsole%2F"), path
 
 
 def test_every_form_is_refused_without_the_token_of_its_session(api: FastAPI, keys: dict[str, str]) -> None:
     forms = [path for method, path in pages(api) if method == "POST"]
-    assert sorted(forms) == ["/console/ask", "/console/login", "/console/logout"]
+    assert sorted(forms) == [
+        "/console/ask",
+        "/console/conflicts/{conflict}/rule",
+        "/console/login",
+        "/console/logout",
+        "/console/rulings/{ruling}/undo",
+    ]
     owner, other = log_in(browser(api), keys["owner"]), browser(api)
     strange = token_of(other.get("/console/login").text)
     for path in forms:

@@ -17,10 +17,15 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from context_service.api.server import create_api
+from context_service.app import App
 from context_service.console.pages import mount_console
 from context_service.ingest.progress import Silent
 from tests.companies import OWNER, open_test_app, small_company
 
+SUPPORT = OWNER.model_copy(update={"id": "sam", "teams": frozenset({"support-team"})})
+"""Somebody who answers for the help center alone."""
+
+BOTH = OWNER.model_copy(update={"teams": frozenset({"policy-team", "support-team"})})
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
@@ -56,14 +61,30 @@ class Visit:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The company in its second release: a price was changed in between. Not to be ruled on."""
     folder: Path = tmp_path_factory.mktemp("company")
+    with running(folder) as (app, url):
+        rewrite(app, "handbook", "pricing.md", "include tax", "include tax and shipping")
+        yield Site(url, app.register(BOTH, "test"))
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[App, str]]:
+    """The small company in `folder`, published and served, and its address."""
     small_company(folder)
     with open_test_app(folder) as app:
         app.ingest([], "test", Silent())
         api = create_api(app)
         mount_console(api, app)
         with served(api) as url:
-            yield Site(url, app.register(OWNER, "test"))
+            yield app, url
+
+
+def rewrite(app: App, source: str, name: str, old: str, new: str) -> None:
+    """Change a text at its source, and publish."""
+    path = app.declarations.folders[source] / name
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    assert app.ingest([source], "test", Silent()).release
 
 
 @contextmanager
@@ -96,6 +117,11 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def logged_in(chromium: Browser, site: Site) -> StorageState:
     """The cookies of somebody who has logged in."""
+    return cookies(chromium, site)
+
+
+def cookies(chromium: Browser, site: Site) -> StorageState:
+    """Log in through the form."""
     context = chromium.new_context()
     page = context.new_page()
     page.goto(site.url + "/console/")
@@ -110,7 +136,14 @@ def logged_in(chromium: Browser, site: Site) -> StorageState:
 @pytest.fixture
 def visit(chromium: Browser, site: Site, logged_in: StorageState) -> Iterator[Visit]:
     """A browser of its own, logged in, that holds every complaint."""
-    context = chromium.new_context(storage_state=logged_in, viewport={"width": 1280, "height": 844})
+    with visiting(chromium, site, logged_in) as visit:
+        yield visit
+
+
+@contextmanager
+def visiting(chromium: Browser, site: Site, state: StorageState) -> Iterator[Visit]:
+    """A browser with these cookies."""
+    context = chromium.new_context(storage_state=state, viewport={"width": 1280, "height": 844})
     context.set_default_timeout(SECONDS * 1000)
     page = context.new_page()
     visit = Visit(page, site, [], [])
