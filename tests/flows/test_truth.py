@@ -10,11 +10,22 @@ import pytest
 from context_service.app import App
 from context_service.cli.demo import AGENT
 from context_service.ingest.pipeline import Report
+from context_service.model.access import Classification, Grant, Principal, PrincipalKind
 from context_service.model.context import ConflictReport, ContextReply
 from context_service.model.document import RunState
+from context_service.model.workflow import DecidedBy
 from context_service.policy import Situation, decide
+from context_service.rulings.views import Filters
 from tests.flows.conftest import Answer
 from tests.flows.truth import Planted, Question, faults, truth
+
+READER = Principal(
+    id="reader",
+    kind=PrincipalKind.PERSON,
+    grant=Grant(
+        workflows="*", sources="*", audiences=frozenset({"customer-agents", "staff"}), ceiling=Classification.RESTRICTED, customers="*"
+    ),
+)
 
 
 @pytest.mark.parametrize("question", truth().questions, ids=lambda question: question.id)
@@ -42,6 +53,22 @@ def test_both_sides_of_a_conflict_stand_in_the_documents(app: App, conflict: Pla
         version = app.records.version(revision.version)
         assert version
         assert side.says in " ".join(version.text.split())
+
+
+def test_every_planted_conflict_is_found_and_nothing_else(app: App) -> None:
+    """Planted statements that meet in a chain of conflicts may contradict each other too; nothing beside them does."""
+    planted = {
+        conflict.id: {side.document for side in conflict.sides}
+        for conflict in truth().conflicts
+        if conflict.rule is not DecidedBy.DUPLICATE
+    }
+    found = [{side.document for side in view.sides} for view in app.conflicts(READER, Filters()).items]
+    assert [name for name, documents in planted.items() if not any(len(documents & sides) > 1 for sides in found)] == []
+    chains: list[set[str]] = []
+    for documents in planted.values():
+        linked = [chain for chain in chains if chain & documents]
+        chains = [*(chain for chain in chains if chain not in linked), documents.union(*linked)]
+    assert [sides for sides in found if not any(sides <= chain for chain in chains)] == []
 
 
 def test_every_item_of_the_company_was_read(ingested: tuple[Path, Report]) -> None:
