@@ -84,9 +84,9 @@ def rule_and_revoke_without_end(company: Company, begun: Event) -> None:
         for standing in view.rulings:
             if standing.in_force:
                 app.revoke(OPERATOR, standing.ruling.id)
-        begun.set()
         while True:
             app.revoke(OPERATOR, app.rule(OPERATOR, view.id, wish(view, 0)).id)
+            begun.set()
 
 
 def test_of_owners_in_several_processes_one_rules_and_the_others_are_told(company: Company) -> None:
