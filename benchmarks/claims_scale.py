@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from context_service.conflicts.candidates import keys
@@ -23,6 +24,7 @@ from context_service.ingest.rivals import RivalFinder, vocabulary
 from context_service.model.base import digest
 from context_service.model.claim import Claim
 from context_service.model.document import Chunk, ChunkKind, Governance, Revision, Span, Version
+from context_service.model.release import Release, ReleaseKind
 from context_service.model.source import Company
 from context_service.records.columns import dump
 from context_service.records.protocol import KeyedClaim
@@ -115,8 +117,9 @@ def fill(path: Path, size: int) -> None:
             stored += _insert(connection, parts, pairs)
         pairs.sort()
         connection.executemany("INSERT OR IGNORE INTO claim_keys VALUES (?, ?)", pairs)
-        connection.execute("INSERT INTO releases VALUES (1, '2026-11-20 00:00:00.000000')")
-        connection.execute("UPDATE head SET number = 1")
+        release = Release(number=1, published_at=datetime(2026, 11, 20, tzinfo=UTC))
+        connection.execute("INSERT INTO releases VALUES (1, NULL, 0, ?)", (dump(release),))
+        connection.execute("UPDATE head SET number = 1, issued = 1")
 
 
 def _insert(connection: sqlite3.Connection, parts: list[tuple[Chunk, list[Claim]]], pairs: list[tuple[int, int]]) -> int:
@@ -143,6 +146,8 @@ def check(path: Path, size: int) -> Iterator[tuple[float, float, int]]:
             revision = _revision(parts[0][0].document).model_copy(update={"added_in": 2})
             chunks = [chunk.model_copy(update={"added_in": 2}) for chunk, _ in parts]
             with store.writing() as tx:
+                if not number:
+                    tx.open_draft("benchmark", ReleaseKind.SYNC, datetime.now(UTC), "benchmark")
                 tx.put_revision(revision, Version(id="v", text=""), chunks)
             claims = [claim for _, found in parts for claim in found]
             started, worked = time.perf_counter(), time.process_time()

@@ -52,10 +52,14 @@ def point(
 
 
 def where(
-    labels: Iterable[str] = ("public",), facets: Iterable[str] = ("everyone",), release: int = 1, effective_on: date | None = None
+    labels: Iterable[str] = ("public",),
+    facets: Iterable[str] = ("everyone",),
+    release: int = 1,
+    effective_on: date | None = None,
+    draft: int | None = None,
 ) -> SearchFilter:
     """A filter, by default the one that admits a plain point."""
-    return SearchFilter(frozenset(labels), frozenset(facets), release, effective_on)
+    return SearchFilter(frozenset(labels), frozenset(facets), release, effective_on, draft)
 
 
 def dense_chunks(index: IndexStore, allowed: SearchFilter, limit: int = 10) -> list[str]:

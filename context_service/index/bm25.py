@@ -30,6 +30,8 @@ B = 0.75
 POSTING = np.dtype([("term", "<u8"), ("count", "<u2")])
 """One term of one text; also how terms lie in the index file, so its byte order is fixed."""
 MOST = np.iinfo(np.uint16).max
+MOST_MERGED = 1_000_000
+"""Postings of a merged segment: those of some 25,000 chunks, merged in about a tenth of a second."""
 
 Number = TypeVar("Number", float, NDArray[np.float64])
 
@@ -99,9 +101,12 @@ class Segment:
 
 
 def with_segment(segments: Sequence[Segment], newest: Segment) -> tuple[Segment, ...]:
-    """The segments and one more; neighbours of like size are merged, so they stay few and a posting is seldom moved (both logarithmic)."""
+    """The segments and one more; neighbours of like size are merged, so they stay few and a posting is seldom moved.
+
+    None grows beyond MOST_MERGED: a search waits for the merge that comes before it.
+    """
     kept = list(segments)
-    while kept and len(kept[-1].rows) <= 2 * len(newest.rows):
+    while kept and len(kept[-1].rows) <= min(2 * len(newest.rows), MOST_MERGED - len(newest.rows)):
         newest = kept.pop().merged(newest)
     return (*kept, newest)
 

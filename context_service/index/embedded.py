@@ -52,10 +52,10 @@ class EmbeddedIndex:
         """See IndexStore.lexical. Statistics are those of the admitted points, see `bm25`."""
         return self._current().lexical(text, where, limit)
 
-    def chunks(self, touched_in: int | None = None) -> dict[str, tuple[int, int]]:
+    def chunks(self, touched_in: int | None = None, *, after: int | None = None) -> dict[str, tuple[int, int]]:
         """See IndexStore.chunks."""
         with self._lock, self._file.reading():
-            return self._file.ranges(touched_in)
+            return self._file.ranges(touched_in, after)
 
     def clear(self) -> None:
         """See IndexStore.clear."""

@@ -21,7 +21,7 @@ from context_service.errors import StoreError
 from context_service.index.analysis import ANALYSIS_VERSION
 from context_service.index.bm25 import POSTING, postings_of
 from context_service.index.embedded_memory import FORGOTTEN, Page
-from context_service.index.protocol import Point
+from context_service.index.protocol import FOREVER, Point
 from context_service.index.vectors import stacked
 
 LAYOUT_VERSION = 1
@@ -48,6 +48,10 @@ LOG_CHANGE = "REPLACE INTO change (id, removed_in) SELECT id, ? FROM point WHERE
 PAGES = """
     SELECT id, chunk, label, facet, added_in, removed_in, effective_from, effective_to, vector, postings
     FROM point JOIN body USING (id) WHERE id > ? ORDER BY id
+"""
+RANGES = """
+    SELECT chunk, added_in, removed_in FROM point
+    WHERE (?1 IS NULL OR added_in = ?1 OR removed_in = ?1) AND (?2 IS NULL OR added_in > ?2 OR (removed_in > ?2 AND removed_in < ?3))
 """
 
 
@@ -101,10 +105,10 @@ class IndexFile:
         rows = self._reader.execute("SELECT seq, id, removed_in FROM change WHERE seq > ? ORDER BY seq", (after,)).fetchall()
         return {row[1]: row[2] for row in rows}, rows[-1][0] if rows else after
 
-    def ranges(self, touched_in: int | None) -> dict[str, tuple[int, int]]:
+    def ranges(self, touched_in: int | None, after: int | None) -> dict[str, tuple[int, int]]:
         """`added_in` and `removed_in` by chunk. Inside `reading`."""
-        query = "SELECT chunk, added_in, removed_in FROM point WHERE ?1 IS NULL OR added_in = ?1 OR removed_in = ?1"
-        return {chunk: (added_in, removed_in) for chunk, added_in, removed_in in self._reader.execute(query, (touched_in,))}
+        rows = self._reader.execute(RANGES, (touched_in, after, FOREVER))
+        return {chunk: (added_in, removed_in) for chunk, added_in, removed_in in rows}
 
     def write(self, points: Sequence[Point]) -> None:
         """Add points, replacing those of the same chunk; of a chunk given twice the last counts."""

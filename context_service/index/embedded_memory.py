@@ -141,8 +141,8 @@ class Snapshot:
         columns = self.columns
         admitted = _members(self.labels, where.labels)[columns.label]
         admitted &= _members(self.facets, where.facets)[columns.facet]
-        admitted &= columns.added_in <= where.release
-        admitted &= columns.removed_in > where.release
+        admitted &= (columns.added_in <= where.release) | (columns.added_in == where.draft)
+        admitted &= (columns.removed_in > where.release) & (columns.removed_in != where.draft)
         if where.effective_on is not None:
             day = where.effective_on.toordinal()
             admitted &= columns.effective_from <= day

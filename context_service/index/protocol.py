@@ -43,6 +43,8 @@ class SearchFilter:
     release: int
     effective_on: date | None
     """None looks at every effective window; used only to tell what was set aside."""
+    draft: int | None = None
+    """A draft on top of `release`: its own rows are read too, and what it removes is not."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,10 @@ class IndexStore(Protocol):
         """The `limit` best admitted points by BM25 over `analyze(text)`; points sharing no term with the text are not returned."""
         ...
 
-    def chunks(self, touched_in: int | None = None) -> dict[str, tuple[int, int]]:
-        """Chunk ids held with their (added_in, removed_in): all, or those that release `touched_in` added or removed."""
+    def chunks(self, touched_in: int | None = None, *, after: int | None = None) -> dict[str, tuple[int, int]]:
+        """Chunk ids held with their (added_in, removed_in): all, or those that release `touched_in`, or any above `after`, added or
+        removed.
+        """
         ...
 
     def clear(self) -> None:

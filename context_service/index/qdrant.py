@@ -21,7 +21,7 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 from context_service.errors import StoreError
 from context_service.index.analysis import ANALYSIS_VERSION
 from context_service.index.bm25 import saturation, term_counts
-from context_service.index.protocol import Hit, Point, SearchFilter
+from context_service.index.protocol import FOREVER, Hit, Point, SearchFilter
 from context_service.index.vectors import question, stacked
 
 OLDEST_SERVER = (1, 16)
@@ -96,9 +96,11 @@ class QdrantIndex:
         weights = {key: float(count) for key, count in term_counts(text).items()}
         return self._search(_sparse(weights), TERMS, where, limit) if weights else []
 
-    def chunks(self, touched_in: int | None = None) -> dict[str, tuple[int, int]]:
+    def chunks(self, touched_in: int | None = None, *, after: int | None = None) -> dict[str, tuple[int, int]]:
         """See IndexStore.chunks."""
-        condition = None if touched_in is None else _touched(touched_in)
+        wanted = [models.Range(gte=touched_in, lte=touched_in)] if touched_in is not None else []
+        wanted += [models.Range(gt=after, lt=FOREVER)] if after is not None else []
+        condition = models.Filter(must=[_touched(span) for span in wanted]) if wanted else None
         found: dict[str, tuple[int, int]] = {}
         with self._asking():
             for payload in self._payloads(condition):
@@ -240,11 +242,10 @@ def _sparse(weights: Mapping[int, float]) -> models.SparseVector:
 
 def _filter(where: SearchFilter) -> models.Filter:
     """Every part in `must`. The caller has refused empty sets: Qdrant would read them as no condition at all."""
-    conditions = [
+    conditions: list[models.Condition] = [
         models.FieldCondition(key="label", match=models.MatchAny(any=sorted(where.labels))),
         models.FieldCondition(key="facet", match=models.MatchAny(any=sorted(where.facets))),
-        models.FieldCondition(key="added_in", range=models.Range(lte=where.release)),
-        models.FieldCondition(key="removed_in", range=models.Range(gt=where.release)),
+        *_in_release(where),
     ]
     if where.effective_on is not None:
         day = where.effective_on.toordinal()
@@ -253,9 +254,19 @@ def _filter(where: SearchFilter) -> models.Filter:
     return models.Filter(must=[*conditions])
 
 
-def _touched(release: int) -> models.Filter:
-    only = models.Range(gte=release, lte=release)
-    return models.Filter(should=[models.FieldCondition(key=key, range=only) for key in ("added_in", "removed_in")])
+def _in_release(where: SearchFilter) -> list[models.Condition]:
+    added = models.FieldCondition(key="added_in", range=models.Range(lte=where.release))
+    kept = models.FieldCondition(key="removed_in", range=models.Range(gt=where.release))
+    if where.draft is None:
+        return [added, kept]
+    only = models.Range(gte=where.draft, lte=where.draft)
+    own = models.FieldCondition(key="added_in", range=only)
+    ended = models.FieldCondition(key="removed_in", range=only)
+    return [models.Filter(should=[added, own]), models.Filter(must=[kept], must_not=[ended])]
+
+
+def _touched(releases: models.Range) -> models.Filter:
+    return models.Filter(should=[models.FieldCondition(key=key, range=releases) for key in ("added_in", "removed_in")])
 
 
 def _selections(chunks: Sequence[str]) -> Iterator[models.Filter]:

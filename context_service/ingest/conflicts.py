@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
+from context_service.conflicts.around import Surroundings, spot
 from context_service.conflicts.lasting import About, conflict_id, passage_words, signature, successors
 from context_service.conflicts.lifecycle import state
-from context_service.conflicts.resolve import Claimant, decided_by
+from context_service.conflicts.resolve import Claimant
 from context_service.conflicts.severity import distance
 from context_service.model.base import admits
 from context_service.model.conflict import Conflict, ConflictEvent, ConflictSide, Happening, Ruling, text_digest
@@ -52,58 +54,45 @@ class ConflictKeeper:
         self._regions = regions
         self._own_orders = [workflow for workflow in workflows if workflow.resolution != RANKING_RULES]
 
-    def moved(self, draft: int, day: date) -> Moved:
-        """Every conflict with a side that the draft adds or removes, as the draft holds it."""
-        touched = [row.chunk for row in self._records.chunk_ranges(draft)]
-        before = self._by_conflict(self._records.rivalries(touched, draft - 1))
-        after = self._by_conflict(self._records.rivalries(touched, draft))
+    def moved(self, draft: int, base: int, day: date) -> Moved:
+        """Every conflict with a side that the draft adds to its base or removes from it, as the draft holds it."""
+        touched = self._records.rivalries_touched(draft, draft)
+        before = self._by_conflict(self._records.rivalries_touched(draft, base))
+        after = self._by_conflict(touched)
         known = self._records.conflicts(sorted(before.keys() | after.keys()))
         elsewhere = [passage.chunk for conflict in known for side in conflict.sides for passage in side.passages]
-        living = self._by_conflict(self._records.rivalries(sorted({*touched, *elsewhere}), draft))
+        living = self._by_conflict({one.id: one for one in (*touched, *self._records.rivalries(elsewhere, draft))}.values())
         around = [one for some in living.values() for one in some]
-        texts = self._texts(around)
+        texts = Texts.around(self._records, around)
+        surroundings = Surroundings(around, partial(self._claimant, texts), day)
         names = sorted(before.keys() | after.keys())
-        seen = {name: self._sighting(living[name], around, texts, day) if name in living else None for name in names}
+        seen = {name: self._sighting(living[name], texts, surroundings) if name in living else None for name in names}
         return {**seen, **self._taking_places(seen, {one.id for one in known if not one.closed}, before, living)}
 
     def _taking_places(
         self, seen: Moved, stood: Collection[str], before: Mapping[str, Sequence[Rivalry]], living: Mapping[str, Sequence[Rivalry]]
     ) -> Moved:
         """The sightings of conflicts that the draft puts in the place of others, which it ends."""
-        ended = {name: self._abouts(before[name]) for name, sighting in seen.items() if not sighting and name in stood and name in before}
-        begun = {name: self._abouts(living[name]) for name, sighting in seen.items() if sighting and name not in stood} if ended else {}
+        gone = {name: before[name] for name, sighting in seen.items() if not sighting and name in stood and name in before}
+        come = {name: living[name] for name, sighting in seen.items() if sighting and name not in stood} if gone else {}
+        ended, begun = self._abouts(gone), self._abouts(come)
         found = successors(ended, begun)
         return {new: replace(sighting, takes_place_of=old) for new, old in found.items() if (sighting := seen[new])}
 
-    def _abouts(self, rivalries: Sequence[Rivalry]) -> set[About]:
-        texts = self._texts(rivalries)
-        return {texts.about(side) for one in rivalries for side in (one.left, one.right)}
+    def _abouts(self, conflicts: Mapping[str, Sequence[Rivalry]]) -> dict[str, set[About]]:
+        texts = Texts.around(self._records, (one for some in conflicts.values() for one in some))
+        return {name: {texts.about(side) for one in some for side in (one.left, one.right)} for name, some in conflicts.items()}
 
-    def _by_conflict(self, rivalries: Sequence[Rivalry]) -> dict[str, list[Rivalry]]:
-        disputes = [one for one in rivalries if one.kind is not RivalryKind.DUPLICATE]
-        texts = self._texts(disputes)
-        found: dict[str, list[Rivalry]] = defaultdict(list)
-        for one in disputes:
-            found[conflict_id(one.kind, [texts.about(one.left), texts.about(one.right)])].append(one)
-        return found
+    def _by_conflict(self, rivalries: Iterable[Rivalry]) -> dict[str, list[Rivalry]]:
+        every = list(rivalries)
+        return Texts.around(self._records, every).by_conflict(every)
 
-    def _texts(self, rivalries: Iterable[Rivalry]) -> Texts:
-        chunks = self._records.chunks(sorted({side.chunk for one in rivalries for side in (one.left, one.right)}))
-        return Texts(chunks, self._records.revisions(sorted({chunk.revision for chunk in chunks.values()})))
-
-    def _sighting(self, rivalries: Sequence[Rivalry], around: Sequence[Rivalry], texts: Texts, day: date) -> Sighting:
+    def _sighting(self, rivalries: Sequence[Rivalry], texts: Texts, surroundings: Surroundings) -> Sighting:
         passages = {side for one in rivalries for side in (one.left, one.right)}
-        nearby = [one for one in around if one.left in passages or one.right in passages]
-        others = {side for one in nearby for side in (one.left, one.right)} - passages
-        pairs = {frozenset((one.left, one.right)) for one in nearby}
-        disputed = [self._claimant(texts, passage) for passage in sorted(passages, key=_place)]
-        beside = [self._claimant(texts, passage) for passage in sorted(others, key=_place)]
 
         def decides(order: Sequence[DecidedBy]) -> bool:
             # Of copies one is told in any case.
-            return not rivalries[0].kind.contradicts or bool(
-                decided_by(disputed, beside, lambda a, b: frozenset((a.passage, b.passage)) in pairs, order, day)
-            )
+            return not rivalries[0].kind.contradicts or surroundings.decides(passages, order)
 
         sources = {texts.revision(passage).source for passage in passages}
         concerned = [one for one in self._own_orders if all(admits(one.sources, source) for source in sources)]
@@ -144,6 +133,20 @@ class Texts:
     chunks: Mapping[str, Chunk]
     revisions: Mapping[str, Revision]
 
+    @classmethod
+    def around(cls, records: RecordStore, rivalries: Iterable[Rivalry]) -> Texts:
+        """Those of the sides of `rivalries`."""
+        chunks = records.chunks(sorted({side.chunk for one in rivalries for side in (one.left, one.right)}))
+        return cls(chunks, records.revisions(sorted({chunk.revision for chunk in chunks.values()})))
+
+    def by_conflict(self, rivalries: Iterable[Rivalry]) -> dict[str, list[Rivalry]]:
+        """The rivalries by the conflict that they belong to; duplicates are none."""
+        found: dict[str, list[Rivalry]] = defaultdict(list)
+        for one in rivalries:
+            if one.kind is not RivalryKind.DUPLICATE:
+                found[conflict_id(one.kind, [self.about(one.left), self.about(one.right)])].append(one)
+        return found
+
     def revision(self, passage: Passage) -> Revision:
         """The state of the passage's document."""
         return self.revisions[self.chunks[passage.chunk].revision]
@@ -158,7 +161,7 @@ class Texts:
 
     def sides(self, rivalries: Sequence[Rivalry]) -> tuple[ConflictSide, ...]:
         """The passages by side: by document and subject, or by their words where a document contradicts itself in one sentence."""
-        passages = sorted({side for one in rivalries for side in (one.left, one.right)}, key=_place)
+        passages = sorted({side for one in rivalries for side in (one.left, one.right)}, key=spot)
         by_side: dict[tuple[str, str], list[Passage]] = defaultdict(list)
         for passage in passages:
             by_side[self.about(passage)].append(passage)
@@ -186,37 +189,39 @@ class Texts:
         return (self.revision(passage).title, *self.chunks[passage.chunk].heading_path)
 
 
-def store(tx: RecordWriter, moved: Moved, release: int, at: datetime, actor: str) -> list[Conflict]:
+def store(tx: RecordWriter, moved: Moved, release: int, base: int, at: datetime, actor: str) -> list[Conflict]:
     """Bring the stored conflicts to what a release holds, within the transaction that publishes it; returns those that something
     happened to. Owners of those that nothing decides are told by being named in `notified`.
     """
     tx.hold_conflicts()
     known = tx.held_conflicts(list(moved))
-    rulings = tx.held_rulings(list(known))
-    happened = []
+    rulings: dict[str, list[Ruling]] = defaultdict(list)
+    for ruling in tx.held_rulings(list(known)):
+        rulings[ruling.conflict].append(ruling)
+    stored, happened = [], []
     heirs = {sighting.takes_place_of: name for name, sighting in moved.items() if sighting and sighting.takes_place_of}
     for name, sighting in moved.items():
         was = known.get(name)
         if sighting:
             now = _living(name, was, sighting, _ruled_on(sighting.takes_place_of, known, rulings), release, at, actor)
-            own = [one for one in rulings if one.conflict == name]
-            if state(now, own, sighting.decided, (), at).waits:
+            if state(now, rulings[name], sighting.decided, (), at).waits:
                 now = now.model_copy(update={"notified": now.notified | set(now.owners)})
         elif was and not was.closed:
-            now = _closed(was, heirs.get(name), release, at, actor)
+            now = _closed(was, heirs.get(name), release, base, at, actor)
         else:
             continue
-        tx.put_conflicts([now])
+        stored.append(now)
         if was is None or len(now.events) > len(was.events):
             happened.append(now)
+    tx.put_conflicts(stored)
     return happened
 
 
-def _ruled_on(name: str | None, known: Mapping[str, Conflict], rulings: Iterable[Ruling]) -> bool:
+def _ruled_on(name: str | None, known: Mapping[str, Conflict], rulings: Mapping[str, Sequence[Ruling]]) -> bool:
     """Whether somebody had settled the conflict of that name, or one whose place it had taken."""
     if name is None:
         return False
-    return known[name].unsettled or any(one.conflict == name and one.revoked_at is None for one in rulings)
+    return known[name].unsettled or any(one.revoked_at is None for one in rulings.get(name, ()))
 
 
 def _living(
@@ -248,13 +253,9 @@ def _living(
     return was.model_copy(update={**seen, **lasting, "events": was.events if same else (*was.events, event)})
 
 
-def _closed(was: Conflict, heir: str | None, release: int, at: datetime, actor: str) -> Conflict:
+def _closed(was: Conflict, heir: str | None, release: int, base: int, at: datetime, actor: str) -> Conflict:
     event = ConflictEvent(at=at, happening=Happening.CLOSED, actor=actor, release=release, other=heir)
-    return was.model_copy(update={"closed": True, "release": release - 1, "events": (*was.events, event), "notified": frozenset()})
-
-
-def _place(passage: Passage) -> tuple[str, int, int]:
-    return passage.chunk, passage.start, passage.end
+    return was.model_copy(update={"closed": True, "release": base, "events": (*was.events, event), "notified": frozenset()})
 
 
 def summary(conflicts: Iterable[Conflict]) -> dict[str, list[str]]:

@@ -82,7 +82,10 @@ class Pull:
 
 
 class Connector(Protocol):
-    """Lists and fetches what changed at a source. One object per source and sync; it holds no state between syncs."""
+    """Lists and fetches what changed at a source. One object per source and sync; it holds no state between syncs.
+
+    It may have a static method `load()` that imports what `parse` needs: parser processes are forked from one that has called it.
+    """
 
     version: str
     """Changes whenever the same bytes would parse differently; part of what decides whether an item is processed again."""

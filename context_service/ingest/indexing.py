@@ -18,31 +18,33 @@ Report = Callable[[int, int], None]
 """Called with the number of points done and their total."""
 
 
-def reconcile(records: RecordStore, index: IndexStore, embedder: Embedder, *, touched_in: int | None, report: Report) -> None:
-    """Bring the index to what the records say, for the rows that release `touched_in` added or removed, or for all.
+def reconcile(records: RecordStore, index: IndexStore, embedder: Embedder, *, after: int | None, report: Report) -> None:
+    """Bring the index to what the records say, for the rows that any number above `after` added or removed, or for all.
 
     Idempotent: only what differs is written, so a run that was killed is finished by the next one. Vectors come from the records; one
     that is missing (a new embedding model) is computed and kept.
     """
-    held = index.chunks(touched_in)
-    wanted = {row.chunk: row.removed_in or FOREVER for row in records.chunk_ranges(touched_in)}
-    # A chunk that the draft removed and took back is touched in the index alone; only one the records do not know is forgotten.
+    held = index.chunks(after=after)
+    wanted = {row.chunk: (row.added_in, row.removed_in or FOREVER) for row in records.chunk_ranges(after=after)}
+    # A chunk that a draft removed and took back is touched in the index alone; only one the records do not know is forgotten.
     surplus = [chunk for chunk in held if chunk not in wanted]
-    wanted |= {chunk.id: chunk.removed_in or FOREVER for chunk in records.chunks(surplus).values()}
+    wanted |= {chunk.id: (chunk.added_in, chunk.removed_in or FOREVER) for chunk in records.chunks(surplus).values()}
     index.discard([chunk for chunk in surplus if chunk not in wanted])
-    missing = [chunk for chunk in wanted if chunk not in held]
+    missing = [chunk for chunk, (added_in, _) in wanted.items() if chunk not in held or held[chunk][0] != added_in]
     total, done = len(missing), 0
     for ids in batches(missing, BATCH):
         index.upsert(_points(records, embedder, list(records.chunks(ids).values())))
         done += len(ids)
         report(done, total)
-    index.remove({chunk: wanted[chunk] for chunk, (_, removed_in) in held.items() if chunk in wanted and wanted[chunk] != removed_in})
+    ended = {chunk: wanted[chunk][1] for chunk, (_, removed_in) in held.items() if chunk in wanted and wanted[chunk][1] != removed_in}
+    for chunks in batches(ended, BATCH):
+        index.remove({chunk: ended[chunk] for chunk in chunks})
 
 
 def index_is_behind(records: RecordStore, index: IndexStore) -> bool:
-    """Whether the index differs from the records in what the current release added and removed."""
-    head = records.head()
-    return {row.chunk for row in records.chunk_ranges(head)} != index.chunks(head).keys()
+    """Whether the index differs from the records in what the newest release added and removed."""
+    newest = records.traffic().newest
+    return {row.chunk for row in records.chunk_ranges(newest)} != index.chunks(newest).keys()
 
 
 def missing_texts(records: RecordStore, embedder: Embedder, chunks: Sequence[Chunk]) -> dict[str, str]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from context_service.chunking.chunker import Piece, chunk
 from context_service.chunking.layout import lay_out
-from context_service.declarations.governance import govern
+from context_service.declarations.governance import govern, moment
 from context_service.model.base import canonical_json, digest
 from context_service.model.document import Chunk, Content, Governance, Parsed, Revision, Version
 from context_service.model.source import Company, Source
 from context_service.policy.injection import FLAG, instructing_sentences
 
-PREPARE_VERSION = "7"
+PREPARE_VERSION = "8"
 """Changes whenever the same parsed item would become other rows, its claims included; items are then processed again."""
 
 
@@ -34,13 +34,33 @@ def document_id(source: str, key: str) -> str:
 def prepare(
     company: Company, source: Source, content: Content, parsed: Parsed, *, draft: int, run: str, count_tokens: Callable[[str], int]
 ) -> Prepared:
-    """Lay out, chunk and label one document for `draft`. Raises TerminalSourceError when its front matter is wrong."""
+    """Lay out, chunk and label one document for `draft`, as its source gives it (`overridden()` puts an owner's changes above that).
+
+    Raises TerminalSourceError when its front matter is wrong.
+    """
     title, governance = govern(company, source, content, parsed)
     layout = lay_out(parsed.elements)
-    version = Version(id=digest(layout.text), text=layout.text)
+    version = version_of(layout.text)
     revision = _revision(source, content, parsed, governance, title, version, draft, run)
-    pieces = chunk(layout, count_tokens)
-    return Prepared(revision, version, tuple(_chunk(revision, piece, ordinal) for ordinal, piece in enumerate(pieces)))
+    return assembled(revision, version, chunk(layout, count_tokens))
+
+
+def assembled(revision: Revision, version: Version, pieces: Sequence[Piece]) -> Prepared:
+    """A state made of pieces of its text: named, and its chunks labelled by its governance."""
+    revision = revision.model_copy(update={"version": version.id})
+    named = revision.model_copy(update={"id": _revision_id(revision)})
+    return Prepared(named, version, tuple(_chunk(named, piece, ordinal) for ordinal, piece in enumerate(pieces)))
+
+
+def version_of(text: str) -> Version:
+    """The version that a text is."""
+    return Version(id=digest(text), text=text)
+
+
+def _revision_id(revision: Revision) -> str:
+    overridden = [canonical_json(revision.overridden)] if revision.overridden else []
+    governance = canonical_json(revision.governance)
+    return digest(revision.document, str(revision.added_in), revision.version, revision.title, governance, *overridden)
 
 
 def _revision(
@@ -48,7 +68,7 @@ def _revision(
 ) -> Revision:
     document = document_id(source.id, content.key)
     return Revision(
-        id=digest(document, str(draft), version.id, title, canonical_json(governance)),
+        id="",
         document=document,
         source=source.id,
         key=content.key,
@@ -60,6 +80,7 @@ def _revision(
         parser_version=parsed.parser_version,
         run=run,
         author=content.author,
+        changed_at=moment(content.modified or parsed.modified),
         governance=governance,
         facts=parsed.facts,
         notes=parsed.notes,
@@ -78,6 +99,7 @@ def _chunk(revision: Revision, piece: Piece, ordinal: int) -> Chunk:
         ordinal=ordinal,
         kind=piece.kind,
         heading_path=piece.heading_path,
+        table_head=piece.table_head,
         header=header,
         text=piece.text,
         span=piece.span,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from context_service.model.document import Outcome, SyncRun
@@ -41,3 +42,14 @@ class Silent:
 
     def stage(self, name: str, done: int, total: int) -> None:
         """See `Progress`."""
+
+
+class Stepping(Silent):
+    """Calls `step` at each stage, which may end the work by raising."""
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self._step = step
+
+    def stage(self, name: str, done: int, total: int) -> None:  # noqa: ARG002 - the protocol's signature
+        """See `Progress`."""
+        self._step()

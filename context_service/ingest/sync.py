@@ -7,9 +7,9 @@ transaction, the draft is read by nobody, and the next sync passes over what the
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,13 +18,17 @@ import structlog
 from context_service.chunking.chunker import CHUNKER_VERSION
 from context_service.embedding.protocol import Embedder
 from context_service.errors import SourceError, TerminalSourceError, TransientSourceError
+from context_service.ingest.ahead import Ahead
 from context_service.ingest.connector import Connector, Done, Event, Failed, Found, Gone, Limits, Pull, Same
+from context_service.ingest.desk import Slot
 from context_service.ingest.indexing import missing_texts
+from context_service.ingest.overridden import overridden
 from context_service.ingest.parsing import ParserPool
 from context_service.ingest.plugins import connector_kind
 from context_service.ingest.prepare import PREPARE_VERSION, Prepared, document_id, prepare
 from context_service.ingest.progress import Progress
 from context_service.model.base import canonical_json, digest
+from context_service.model.change import OwnerOverrides
 from context_service.model.document import Content, ItemMark, Outcome, OutcomeKind, Parsed, RunState, SyncRun
 from context_service.model.source import Company, Source
 from context_service.records.protocol import RecordStore, RecordWriter
@@ -50,6 +54,8 @@ class Tools:
     limits: Limits
     progress: Progress
     now: Callable[[], datetime]
+    ahead: Mapping[str, Ahead] = field(default_factory=dict)
+    """What was fetched before the draft was taken, by source."""
 
 
 @dataclass
@@ -67,14 +73,14 @@ class _Batch:
 
 
 class Sync:
-    """One run over one source, into one draft."""
+    """One run over one source, into the draft of its slot."""
 
-    def __init__(self, tools: Tools, source: Source, folder: Path, run: SyncRun, draft: int) -> None:
+    def __init__(self, tools: Tools, source: Source, folder: Path, run: SyncRun, slot: Slot) -> None:
         self._tools = tools
         self._source = source
         self._folder = folder
         self._run = run
-        self._draft = draft
+        self._slot = slot
         self._connector_class = connector_kind(source.kind)
         self._governed_by = _governance_hash(tools.company, source, self._connector_class)
         self._marks = tools.records.marks(source.id)
@@ -99,7 +105,7 @@ class Sync:
     def _events(self) -> Iterator[Event]:
         """What the connector reports. Whatever goes wrong in it, which anybody may have written, is the failure of this one source."""
         try:
-            yield from self._connector().events()
+            yield from self._pulled()
         except SourceError:
             raise
         except Exception as error:
@@ -107,19 +113,11 @@ class Sync:
             what = f"The connector of kind `{self._source.kind}` failed ({type(error).__name__})."
             raise TerminalSourceError(what, remedy="Its traceback is in the log; tell who wrote the connector.") from error
 
-    def _connector(self) -> Connector:
-        records = self._tools.records
-        # An item processed under other rules, or that failed for the moment, is unknown to the connector: it has to bring it again.
-        known = {key: mark for key, mark in self._marks.items() if mark.governance_hash == self._governed_by}
-        pull = Pull(
-            source=self._source,
-            folder=self._folder,
-            cursor=records.cursor(self._source.id) if len(known) == len(self._marks) else None,
-            known=known,
-            now=self._run.started_at,
-            limits=self._tools.limits,
-        )
-        return self._connector_class(pull)
+    def _pulled(self) -> Iterator[Event]:
+        tools = self._tools
+        pull = pull_of(tools.records, tools.company, self._source, self._folder, self._run.started_at, tools.limits)
+        ahead = tools.ahead.get(self._source.id)
+        return ahead.events() if ahead and ahead.fits(pull) else self._connector_class(pull).events()
 
     def _parsed_ahead(self, events: Iterator[Event]) -> Iterator[tuple[Content, Future[Parsed]]]:
         """The items that changed, each with its parse under way; every other event is dealt with here.
@@ -199,7 +197,7 @@ class Sync:
         else:
             self._batch.prepared.append((prepared, mark))
             kind = OutcomeKind.CHANGED if self._stands(content.key) else OutcomeKind.NEW
-            self._ended(Outcome(key=content.key, kind=kind, reason="; ".join(prepared.revision.notes) or None))
+            self._ended(Outcome(key=content.key, kind=kind, reason="; ".join(self._noted(prepared)) or None))
         if self._batch.chunks >= FLUSH_CHUNKS:
             self._flush()
 
@@ -213,18 +211,40 @@ class Sync:
     def _stands(self, key: str) -> bool:
         """Whether some text of the item was stored before; a failure may be all that is known of it."""
         mark = self._marks.get(key)
-        return mark is not None and (not mark.reason or self._tools.records.revision_of(self._source.id, key, self._draft) is not None)
+        return mark is not None and (
+            not mark.reason or self._tools.records.revision_of(self._source.id, key, self._slot.number()) is not None
+        )
+
+    def _noted(self, prepared: Prepared) -> tuple[str, ...]:
+        """What was odd about an item, its owner's overrides that no longer apply included; of those the owner is told."""
+        revision = prepared.revision
+        orphans = revision.overridden.orphans if revision.overridden else ()
+        if orphans:
+            log.info("override_not_applied", document=revision.ref, owner=revision.governance.owner, why=list(orphans))
+        return (*revision.notes, *orphans)
 
     def _prepare(self, content: Content, parsed: Parsed) -> Prepared:
-        return prepare(
+        state = prepare(
             self._tools.company,
             self._source,
             content,
             parsed,
-            draft=self._draft,
+            draft=self._slot.number(),
             run=self._run.id,
             count_tokens=self._tools.embedder.count_tokens,
         )
+        governed = replace(state, revision=state.revision.model_copy(update={"governed_by": self._governed_by}))
+        return overridden(governed, self._overrides(content.key), self._tools.company, self._tools.embedder.count_tokens)
+
+    def _overrides(self, key: str) -> OwnerOverrides:
+        """What its owner has said of an item, also of one that was gone for a while."""
+        records = self._tools.records
+        state = records.revision_of(self._source.id, key, self._slot.number())
+        if state is None:
+            head = records.head()
+            gone = [past for past in records.history(document_id(self._source.id, key)) if past.added_in <= head]
+            state = next(reversed(gone), None)
+        return state.overridden.overrides if state and state.overridden else OwnerOverrides()
 
     def _ended(self, outcome: Outcome) -> None:
         self._seen.add(outcome.key)
@@ -244,6 +264,9 @@ class Sync:
         chunks = [chunk for prepared, _ in batch.prepared for chunk in prepared.chunks]
         texts = missing_texts(self._tools.records, self._tools.embedder, chunks)
         vectors = self._tools.embedder.embed_documents(list(texts.values()))
+        if batch.gone:
+            self._slot.number()  # a draft cannot be opened within the transaction that writes into it
+        draft = self._slot.number() if batch.gone else 0  # which may open one, and so cannot wait for the transaction below
         with self._tools.records.writing() as tx:
             tx.put_vectors(self._tools.embedder.model_id, dict(zip(texts, vectors, strict=True)))
             for prepared, mark in batch.prepared:
@@ -251,12 +274,12 @@ class Sync:
                 tx.put_mark(self._source.id, mark)
             for mark in batch.marks:
                 tx.put_mark(self._source.id, mark)
-            self._remove(tx, batch.gone)
+            self._remove(tx, batch.gone, draft)
             tx.add_outcomes(self._run.id, batch.outcomes)
 
-    def _remove(self, tx: RecordWriter, keys: list[str]) -> None:
+    def _remove(self, tx: RecordWriter, keys: list[str], draft: int) -> None:
         for key in keys:
-            tx.remove_document(self._marks[key].document, self._draft)
+            tx.remove_document(self._marks[key].document, draft)
             tx.drop_mark(self._source.id, key)
 
     def _finish(self, state: RunState, reason: str | None) -> SyncRun:
@@ -272,6 +295,20 @@ class Sync:
         return finished
 
 
+def pull_of(records: RecordStore, company: Company, source: Source, folder: Path, now: datetime, limits: Limits) -> Pull:
+    """What the connector of a source is asked for now."""
+    governed_by, marks = _governance_hash(company, source, connector_kind(source.kind)), records.marks(source.id)
+    # An item processed under other rules, or that failed for the moment, is unknown to the connector: it has to bring it again.
+    known = {key: mark for key, mark in marks.items() if mark.governance_hash == governed_by}
+    cursor = records.cursor(source.id) if len(known) == len(marks) else None
+    return Pull(source=source, folder=folder, cursor=cursor, known=known, now=now, limits=limits)
+
+
 def _governance_hash(company: Company, source: Source, connector: type[Connector]) -> str:
     """Names the rules and the code under which an item is processed; when it changes, items are processed again."""
-    return digest(canonical_json(company), canonical_json(source), connector.version, CHUNKER_VERSION, PREPARE_VERSION)
+    # How often a source is synced, who is told and what is checked before publishing decides nothing about its texts.
+    words, rules = (
+        company.model_dump(mode="json", exclude={"webhooks", "gates", "golden"}),
+        source.model_dump(mode="json", exclude={"freshness", "trusted"}),
+    )
+    return digest(canonical_json(words), canonical_json(rules), connector.version, CHUNKER_VERSION, PREPARE_VERSION)

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from context_service.model.access import Access, Resource
 from context_service.model.applicability import Applicability, Facet, Status, Window
 from context_service.model.base import NameSet, Value
+from context_service.model.change import OwnerOverrides
 
 
 class ElementKind(StrEnum):
@@ -87,38 +88,6 @@ class Version(Value):
     text: str
 
 
-class Revision(Value):
-    """One document as it stands over a range of releases: its version plus its governance."""
-
-    id: str
-    document: str
-    source: str
-    key: str
-    version: str
-    title: str
-    url: str
-    media_type: str
-    parser: str
-    parser_version: str
-    run: str
-    author: str | None = None
-    governance: Governance
-    facts: dict[str, JsonValue] = {}
-    notes: tuple[str, ...] = ()
-    added_in: int
-    removed_in: int | None = None
-
-    @property
-    def ref(self) -> str:
-        """How people name the document: `source:key`."""
-        return f"{self.source}:{self.key}"
-
-    @property
-    def resource(self) -> Resource:
-        """What an access decision about it looks at."""
-        return Resource(source=self.source, owner=self.governance.owner, access=self.governance.access)
-
-
 class Span(Value):
     """Characters `start` to `end` (end excluded) of a version's text, and the pages they lie on where there are pages."""
 
@@ -135,6 +104,69 @@ class ChunkKind(StrEnum):
     TABLE = "table"
 
 
+class SourcePiece(Value):
+    """Where a chunk stands in the text that the source gives."""
+
+    kind: ChunkKind
+    span: Span
+    heading_path: tuple[str, ...]
+    table_head: str
+    tokens: int
+
+
+class Overridden(Value):
+    """What an owner's overrides did to a state, and what the source gives without them: enough to take them back without the source."""
+
+    overrides: OwnerOverrides
+    governance: Governance
+    text: str | None = Field(None, description="The source's own text; null where nothing of it is changed.")
+    pieces: tuple[SourcePiece, ...] = Field((), description="The chunks of that text.")
+    orphans: tuple[str, ...] = Field((), description="What is not applied and why, in words for the owner.")
+
+
+class Revision(Value):
+    """One document as it stands over a range of releases: its version plus its governance.
+
+    `governed_by` names the rules and the code that it was processed under.
+    """
+
+    id: str
+    document: str
+    source: str
+    key: str
+    version: str
+    title: str
+    url: str
+    media_type: str
+    parser: str
+    parser_version: str
+    run: str
+    author: str | None = None
+    changed_at: datetime | None = None
+    """When the item was changed, as its source says; `governance.modified` is what its owner says."""
+    governance: Governance
+    facts: dict[str, JsonValue] = {}
+    notes: tuple[str, ...] = ()
+    overridden: Overridden | None = None
+    added_in: int
+    removed_in: int | None = None
+
+    @property
+    def ref(self) -> str:
+        """How people name the document: `source:key`."""
+        return f"{self.source}:{self.key}"
+
+    @property
+    def content(self) -> Revision:
+        """What two states of a document share when a reader cannot tell them apart: nothing of when and how they came."""
+        return self.model_copy(update={"id": "", "run": "", "added_in": 0, "removed_in": None})
+
+    @property
+    def resource(self) -> Resource:
+        """What an access decision about it looks at."""
+        return Resource(source=self.source, owner=self.governance.owner, access=self.governance.access)
+
+
 class Chunk(Value):
     """A contextual piece of a version. `header` goes into embedding and BM25, never into the answer; `text` is exactly the span's text."""
 
@@ -146,6 +178,7 @@ class Chunk(Value):
     ordinal: int
     kind: ChunkKind
     heading_path: tuple[str, ...]
+    table_head: str = ""
     header: str
     text: str
     span: Span
@@ -218,10 +251,3 @@ class ItemMark(Value):
     governance_hash: str
     failing_since: datetime | None = None
     reason: str | None = None
-
-
-class Release(Value):
-    """A published, numbered state of the knowledge."""
-
-    number: int = Field(ge=1)
-    published_at: datetime

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import tempfile
+import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -26,6 +27,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.elements import ColumnElement
 
 from context_service.errors import DraftConflict, StoreError
+
+CHECKPOINT_PAGES = 1_000
+"""Pages in SQLite's log of writes after which whoever works on drafts brings them into the file: SQLite's own default."""
+
+CHECKPOINT_PAGES_OF_OTHERS = 20_000
+"""The same for everybody else. The commit that reaches it waits for the disk, and an answer shall not wait for what a draft wrote."""
 
 PATIENCE_MS = 30_000
 """Milliseconds that a SQLite writer waits for its turn."""
@@ -78,20 +85,35 @@ class Sqlite(Backend):
         self.reads = create_engine(URL.create("sqlite", database=str(self._path)), hide_parameters=True)
         self.writes = self.reads.execution_options(begin="BEGIN IMMEDIATE")
         event.listen(self.reads, "connect", _prepare_sqlite)
-        event.listen(self.reads, "begin", _begin_sqlite)
+        event.listen(self.reads, "begin", self._begin)
+        self._holds = threading.local()
 
     def insert(self, table: Table) -> sqlite.Insert:
         """SQLite's INSERT."""
         return sqlite.insert(table)
 
-    def exclusive(self, name: str) -> AbstractContextManager[None]:
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
         """A lock of the operating system on a file beside the database. A child forked while it is held, and not replaced by exec, holds
         it too.
         """
-        return _file_lock(self._path.with_name(f"{self._path.name}.{quote(name, safe='')}.lock"), name)
+        with _file_lock(self._path.with_name(f"{self._path.name}.{quote(name, safe='')}.lock"), name):
+            self._holds.locks = getattr(self._holds, "locks", 0) + 1
+            try:
+                yield
+            finally:
+                self._holds.locks -= 1
 
     def queue(self, connection: Connection, name: str) -> None:
         """Nothing to wait for: SQLite has one writer at a time."""
+
+    def _begin(self, connection: Connection) -> None:
+        # IMMEDIATE: a transaction that reads first and writes later would fail when another one has written in between.
+        begin = connection.get_execution_options().get("begin")
+        if begin:
+            pages = CHECKPOINT_PAGES if getattr(self._holds, "locks", 0) else CHECKPOINT_PAGES_OF_OTHERS
+            connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint = {pages}")
+        connection.exec_driver_sql(begin or "BEGIN")
 
     def close(self) -> None:
         """Release connections, and remove a private file."""
@@ -167,17 +189,12 @@ def _store_error(error: SQLAlchemyError, said: str) -> StoreError:
 
 
 def _prepare_sqlite(connection: SqliteConnection, _: ConnectionPoolEntry) -> None:
-    # Python's sqlite3 would begin transactions late, and none for reads or DDL: SQLAlchemy begins them instead (see _begin_sqlite).
+    # Python's sqlite3 would begin transactions late, and none for reads or DDL: SQLAlchemy begins them instead (see Sqlite._begin).
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE: a transaction that reads first and writes later would fail when another one has written in between.
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
 @contextmanager

@@ -59,17 +59,20 @@ class Moment(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Turn into UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise StoreError(f"The moment {value} has no time zone.", remedy="Pass a time with its zone, such as 2026-01-31T09:00:00Z.")
-        return value.astimezone(UTC)
+        return None if value is None else in_utc(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Read as UTC, whatever zone the session is in."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC. Raises StoreError when it has no time zone."""
+    if moment.tzinfo is None:
+        raise StoreError(f"The moment {moment} has no time zone.", remedy="Pass a time with its zone, such as 2026-01-31T09:00:00Z.")
+    return moment.astimezone(UTC)
 
 
 def dump(value: Value) -> str:

@@ -1,8 +1,9 @@
 """What the service asks of its records, and the contract every backend keeps (`tests/contract/test_records.py`).
 
-Rows carry release ranges: release R reads a row when `added_in <= R` and (`removed_in` is None or `R < removed_in`). The draft is the
-number after the head; its rows exist but nobody reads them until `publish` moves the head pointer. So a reader that pins a number sees
-one whole state, whatever is written beside it.
+Rows carry release ranges: release R reads a row when `added_in <= R` and (`removed_in` is None or `R < removed_in`). Drafts have numbers
+above every release's; their rows exist but nobody reads them until `publish` makes a release of one. Draft D reads what the newest release
+reads, and the rows that carry its own number: never those of another draft. So a reader that pins a number sees one whole state, whatever
+is written beside it. A document is touched by one standing draft at most.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from context_service.model.applicability import Facet
 from context_service.model.audit import Action, AuditEntry, AuditRecord
 from context_service.model.claim import Claim
 from context_service.model.conflict import Conflict, Ruling, TextKey
-from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, SyncRun, Version
+from context_service.model.document import Chunk, ItemMark, Outcome, Revision, SyncRun, Version
 from context_service.model.rivalry import Rivalry
+from context_service.records.change_protocol import ChangeStore, ChangeWriter
+from context_service.records.release_protocol import ReleaseReader, ReleaseWriter
+from context_service.records.schedule_protocol import ScheduleStore, ScheduleWriter
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class ServedSide:
     at: datetime
 
 
-class RecordWriter(Protocol):
+class RecordWriter(ReleaseWriter, ScheduleWriter, ChangeWriter, Protocol):
     """Writes inside one transaction: all of it happens, with its audit entries, or none of it."""
 
     def start_run(self, run: SyncRun) -> None:
@@ -87,21 +91,22 @@ class RecordWriter(Protocol):
         """Remember how far the source was read."""
         ...
 
-    def put_revision(self, revision: Revision, version: Version, chunks: Sequence[Chunk]) -> None:
-        """Add a document's new state to the draft (`revision.added_in`, which all chunks share).
+    def put_revision(self, revision: Revision, version: Version, chunks: Sequence[Chunk], *, binds: bool = True) -> None:
+        """Add a document's new state to a standing draft (`revision.added_in`, which all chunks share).
 
         The state that stood before gets `removed_in` = that number; a state that the same draft had already added is deleted.
-        Stores the version unless it is there, the document's current access rule, the chunks' access rules (`Resource.rule`) and
-        facets for `rules()` and `facets()`, and the revision's supersessions. Repeating it changes nothing. The ids of the revision and
-        of its chunks belong to this draft: no other release may have stored them. Raises DraftConflict when the draft is not the
-        number after the head.
+        Another draft that had touched the document loses what it did to it, and becomes stale. Stores the version unless it is there,
+        the document's access rule as the one that stands now if it `binds`, the chunks' access rules (`Resource.rule`) and facets for
+        `rules()` and `facets()`, and the revision's supersessions. Repeating it changes nothing. The ids of the revision and of its
+        chunks belong to this draft: no other release may have stored them. Raises DraftConflict when no draft of that number stands.
         """
         ...
 
     def remove_document(self, document: str, draft: int) -> None:
-        """Take a document out of the draft: its state gets `removed_in` = draft, or is deleted if this draft had added it.
+        """Take a document out of a standing draft: its state gets `removed_in` = draft, or is deleted if this draft had added it.
 
-        Raises DraftConflict when the draft is not the number after the head.
+        Another draft that had touched the document loses what it did to it, and becomes stale. Raises DraftConflict when no draft of
+        that number stands.
         """
         ...
 
@@ -141,12 +146,8 @@ class RecordWriter(Protocol):
         """Remember which disputed texts an answer told; a text that the same context told already is passed over."""
         ...
 
-    def forget_served(self, before: datetime) -> int:
-        """Forget what answers told before a moment; returns how many texts of answers."""
-        ...
-
-    def publish(self, draft: int, at: datetime) -> Release:
-        """Move the head to `draft`. Raises DraftConflict unless draft is exactly the number after the head."""
+    def forget_served(self, before: datetime, limit: int) -> int:
+        """Forget what answers told, and what was reported of them, before a moment: up to `limit` rows of each kind; returns how many."""
         ...
 
     def register(self, principal: Principal, key_hash: str) -> None:
@@ -158,7 +159,7 @@ class RecordWriter(Protocol):
         ...
 
 
-class RecordStore(Protocol):
+class RecordStore(ReleaseReader, ScheduleStore, ChangeStore, Protocol):
     """Reads, each consistent in itself, and transactions that write. Safe to share between threads."""
 
     def writing(self) -> AbstractContextManager[RecordWriter]:
@@ -170,22 +171,6 @@ class RecordStore(Protocol):
 
         Raises DraftConflict at once when another process or thread holds it.
         """
-        ...
-
-    def head(self) -> int:
-        """The current release's number; 0 before the first."""
-        ...
-
-    def releases(self) -> list[Release]:
-        """Every published release, oldest first."""
-        ...
-
-    def release_at(self, moment: datetime) -> int | None:
-        """The release that was current at `moment`; None before the first."""
-        ...
-
-    def draft_touched(self, draft: int) -> bool:
-        """Whether the draft differs from the head: some row was added or removed in it."""
         ...
 
     def rules(self) -> list[Resource]:
@@ -204,8 +189,10 @@ class RecordStore(Protocol):
         """A document's chunks in `release`, by ordinal."""
         ...
 
-    def chunk_ranges(self, touched_in: int | None = None) -> Iterator[ChunkRange]:
-        """Release range of every chunk, or of those whose `added_in` or `removed_in` is `touched_in`; by id, streamed."""
+    def chunk_ranges(self, touched_in: int | None = None, *, after: int | None = None) -> Iterator[ChunkRange]:
+        """Release range of every chunk, or of those whose `added_in` or `removed_in` is `touched_in`, or lies above `after`; by id,
+        streamed.
+        """
         ...
 
     def revisions(self, ids: Sequence[str]) -> dict[str, Revision]:
@@ -232,8 +219,12 @@ class RecordStore(Protocol):
         """A version by its id."""
         ...
 
-    def current_resources(self, documents: Sequence[str]) -> dict[str, Resource]:
-        """The access rule that stands now for each document, which may be tighter than the one a chunk was indexed under."""
+    def current_resources(self, documents: Sequence[str]) -> dict[str, tuple[Resource, ...]]:
+        """The access rules that stand now for each document; whoever reads any state of it has to pass all of them.
+
+        They are what its source said last, and what it says in the newest release that held it: so a tighter rule binds at once, and a
+        wider one, however it came, with a release and not before. One that no sync has brought is missing.
+        """
         ...
 
     def customer_records(self, customer: str, release: int) -> list[Revision]:
@@ -242,6 +233,10 @@ class RecordStore(Protocol):
 
     def rivalries(self, chunks: Sequence[str], release: int) -> list[Rivalry]:
         """Rivalries that touch any of `chunks` and whose both chunks are in `release`, by id."""
+        ...
+
+    def rivalries_touched(self, draft: int, release: int) -> list[Rivalry]:
+        """Rivalries with a chunk that the draft adds or removes, and whose both chunks are in `release`, by id."""
         ...
 
     def all_rivalries(self, release: int) -> list[Rivalry]:
@@ -330,6 +325,10 @@ class RecordStore(Protocol):
 
     def audit_of(self, subject: str, action: Action | None = None) -> list[AuditRecord]:
         """Records about one subject, in order."""
+        ...
+
+    def audit_latest(self, action: Action, after: int, limit: int) -> list[AuditRecord]:
+        """The newest records of one kind with number above `after`, newest first."""
         ...
 
     def check(self) -> str:

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, bindparam, func, or_, select
+from sqlalchemy import FromClause, Row, Select, bindparam, func, or_, select
 
 from context_service.errors import StoreError
 from context_service.model.access import Principal, Resource
@@ -20,13 +20,16 @@ from context_service.model.audit import Action, AuditEntry, AuditRecord
 from context_service.model.base import Value
 from context_service.model.claim import Claim
 from context_service.model.conflict import Conflict, Ruling, TextKey
-from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, RunState, SyncRun, Version
+from context_service.model.document import Chunk, ItemMark, Outcome, Revision, SyncRun, Version
 from context_service.model.rivalry import Rivalry
 from context_service.records import tables
-from context_service.records.backends import Backend, open_backend, translated
+from context_service.records.backends import open_backend, translated
+from context_service.records.change_sql import SqlChangeStore
 from context_service.records.columns import load
 from context_service.records.protocol import CLAIMS_PER_KEY, ChunkRange, RecordStore, RecordWriter
-from context_service.records.queries import in_parts, made, rulings_of
+from context_service.records.queries import in_parts, made, newest, payloads, rulings_of, states, touched, touched_after, visible
+from context_service.records.reading import ReleaseReads
+from context_service.records.schedule_sql import SqlScheduleStore, last_checks
 from context_service.records.schema import expected_schema, migrate, schema_of
 from context_service.records.writer import SqlRecordWriter
 
@@ -52,11 +55,8 @@ def open_records(url: str) -> SqlRecordStore:
     return SqlRecordStore(backend)
 
 
-class SqlRecordStore(RecordStore):
+class SqlRecordStore(ReleaseReads, SqlScheduleStore, SqlChangeStore, RecordStore):
     """The records behind one backend. Every read is one transaction that sees one state; readers never wait for writers."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
 
     @contextmanager
     def writing(self) -> Iterator[RecordWriter]:
@@ -66,49 +66,33 @@ class SqlRecordStore(RecordStore):
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         return self._backend.exclusive(name)
 
-    def head(self) -> int:
-        with self._reading() as connection:
-            number: int = connection.execute(select(tables.head.c.number)).scalar_one()
-            return number
-
-    def releases(self) -> list[Release]:
-        rows = self._rows(select(tables.releases).order_by(tables.releases.c.number))
-        return [Release(number=row.number, published_at=row.published_at) for row in rows]
-
-    def release_at(self, moment: datetime) -> int | None:
-        column = tables.releases.c
-        latest = select(column.number).where(column.published_at <= moment).order_by(column.published_at.desc(), column.number.desc())
-        with self._reading() as connection:
-            return connection.scalar(latest.limit(1))
-
-    def draft_touched(self, draft: int) -> bool:
-        return bool(self._rows(select(tables.revisions.c.id).where(_touched(tables.revisions, draft)).limit(1)))
-
     def rules(self) -> list[Resource]:
-        return self._values(Resource, _payloads(tables.rules).order_by(tables.rules.c.label))
+        return self._values(Resource, payloads(tables.rules).order_by(tables.rules.c.label))
 
     def facets(self) -> list[Facet]:
-        return self._values(Facet, _payloads(tables.facets).order_by(tables.facets.c.key))
+        return self._values(Facet, payloads(tables.facets).order_by(tables.facets.c.key))
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        found = self._values_named(Chunk, ids, lambda part: _states(tables.chunks).where(tables.chunks.c.id.in_(part)))
+        found = self._values_named(Chunk, ids, lambda part: states(tables.chunks).where(tables.chunks.c.id.in_(part)))
         return {chunk.id: chunk for chunk in found}
 
     def chunks_of(self, document: str, release: int) -> list[Chunk]:
         its_own = _alive(tables.chunks, release).where(tables.chunks.c.document == document)
         return self._values(Chunk, its_own.order_by(tables.chunks.c.ordinal))
 
-    def chunk_ranges(self, touched_in: int | None = None) -> Iterator[ChunkRange]:
+    def chunk_ranges(self, touched_in: int | None = None, *, after: int | None = None) -> Iterator[ChunkRange]:
         column = tables.chunks.c
         ranges = select(column.id, column.added_in, column.removed_in).order_by(column.id)
         if touched_in is not None:
-            ranges = ranges.where(_touched(tables.chunks, touched_in))
+            ranges = ranges.where(touched(tables.chunks, touched_in))
+        if after is not None:
+            ranges = ranges.where(touched_after(tables.chunks, after))
         with self._reading() as connection:
             for row in connection.execute(ranges.execution_options(yield_per=ROWS_PER_FETCH)):
                 yield ChunkRange(chunk=row.id, added_in=row.added_in, removed_in=row.removed_in)
 
     def revisions(self, ids: Sequence[str]) -> dict[str, Revision]:
-        found = self._values_named(Revision, ids, lambda part: _states(tables.revisions).where(tables.revisions.c.id.in_(part)))
+        found = self._values_named(Revision, ids, lambda part: states(tables.revisions).where(tables.revisions.c.id.in_(part)))
         return {revision.id: revision for revision in found}
 
     def revision_of(self, source: str, key: str, release: int) -> Revision | None:
@@ -122,7 +106,7 @@ class SqlRecordStore(RecordStore):
 
     def history(self, document: str) -> list[Revision]:
         column = tables.revisions.c
-        return self._values(Revision, _states(tables.revisions).where(column.document == document).order_by(column.added_in))
+        return self._values(Revision, states(tables.revisions).where(column.document == document).order_by(column.added_in))
 
     def superseding(self, refs: Sequence[str], release: int) -> dict[str, list[Revision]]:
         asked, declared = set(refs), tables.supersessions.c
@@ -137,12 +121,18 @@ class SqlRecordStore(RecordStore):
         return superseding
 
     def version(self, id: str) -> Version | None:  # noqa: A002 - the protocol's name
-        return self._value(Version, _payloads(tables.versions).where(tables.versions.c.id == id))
+        return self._value(Version, payloads(tables.versions).where(tables.versions.c.id == id))
 
-    def current_resources(self, documents: Sequence[str]) -> dict[str, Resource]:
+    def current_resources(self, documents: Sequence[str]) -> dict[str, tuple[Resource, ...]]:
         column = tables.documents.c
-        rows = self._rows_named(documents, lambda part: select(column.id, column.payload).where(column.id.in_(part)))
-        return {row.id: load(Resource, row.payload) for row in rows}
+        with self._reading() as connection:
+            said = in_parts(connection, documents, lambda part: select(column.id, column.payload).where(column.id.in_(part)))
+            released = in_parts(connection, documents, _last_released)
+        rules = {row.id: [load(Resource, row.payload)] for row in said}
+        for row in released:
+            if row.document in rules:
+                rules[row.document].append(load(Revision, row.payload).resource)
+        return {document: tuple(dict.fromkeys(both)) for document, both in rules.items()}
 
     def customer_records(self, customer: str, release: int) -> list[Revision]:
         column = tables.revisions.c
@@ -156,15 +146,20 @@ class SqlRecordStore(RecordStore):
         )
         return sorted(found, key=lambda rivalry: rivalry.id)
 
+    def rivalries_touched(self, draft: int, release: int) -> list[Rivalry]:
+        column, chunks = tables.rivalries.c, select(tables.chunks.c.id).where(touched(tables.chunks, draft))
+        left, right = (select(column.id).where(side.in_(chunks)) for side in (column.left_chunk, column.right_chunk))
+        return self._values(Rivalry, _both_sides_alive(release).where(column.id.in_(left.union(right))).order_by(column.id))
+
     def all_rivalries(self, release: int) -> list[Rivalry]:
         return self._values(Rivalry, _both_sides_alive(release).order_by(tables.rivalries.c.id))
 
     def claims(self, ids: Sequence[int]) -> dict[int, Claim]:
-        found = self._values_named(Claim, ids, lambda part: _payloads(tables.claims).where(tables.claims.c.id.in_(part)))
+        found = self._values_named(Claim, ids, lambda part: payloads(tables.claims).where(tables.claims.c.id.in_(part)))
         return {claim.id: claim for claim in found}
 
     def claims_of(self, chunks: Sequence[str]) -> list[Claim]:
-        found = self._values_named(Claim, chunks, lambda part: _payloads(tables.claims).where(tables.claims.c.chunk.in_(part)))
+        found = self._values_named(Claim, chunks, lambda part: payloads(tables.claims).where(tables.claims.c.chunk.in_(part)))
         return sorted(found, key=lambda claim: (claim.chunk, claim.start, claim.end, claim.id))
 
     def kindred(self, keys: Sequence[Sequence[int]], release: int, limit: int) -> list[list[int]]:
@@ -175,7 +170,7 @@ class SqlRecordStore(RecordStore):
         return [sorted(count, key=lambda claim: (-count[claim], claim))[:limit] for count in counts]
 
     def conflicts(self, ids: Sequence[str] | None = None) -> list[Conflict]:
-        column, kept = tables.conflicts.c, _payloads(tables.conflicts)
+        column, kept = tables.conflicts.c, payloads(tables.conflicts)
         if ids is None:
             return self._values(Conflict, kept.order_by(column.id))
         found = self._values_named(Conflict, ids, lambda part: kept.where(column.id.in_(part)))
@@ -186,7 +181,7 @@ class SqlRecordStore(RecordStore):
         found = self._values_named(
             Ruling,
             documents,
-            lambda part: _payloads(tables.rulings).where(tables.rulings.c.id.in_(select(bound.ruling).where(bound.document.in_(part)))),
+            lambda part: payloads(tables.rulings).where(tables.rulings.c.id.in_(select(bound.ruling).where(bound.document.in_(part)))),
         )
         return sorted(found, key=made)
 
@@ -194,7 +189,7 @@ class SqlRecordStore(RecordStore):
         return sorted(self._values_named(Ruling, conflicts, rulings_of), key=made)
 
     def ruling(self, id: str) -> Ruling | None:  # noqa: A002 - the protocol's name
-        return self._value(Ruling, _payloads(tables.rulings).where(tables.rulings.c.id == id))
+        return self._value(Ruling, payloads(tables.rulings).where(tables.rulings.c.id == id))
 
     def served_counts(self, documents: Sequence[str], since: datetime) -> dict[TextKey, dict[str, int]]:
         column = tables.served_sides.c
@@ -219,7 +214,7 @@ class SqlRecordStore(RecordStore):
         return {row.key: np.frombuffer(row.vector, dtype="<f4").astype(np.float32) for row in rows}
 
     def marks(self, source: str) -> dict[str, ItemMark]:
-        kept = self._values(ItemMark, _payloads(tables.marks).where(tables.marks.c.source == source).order_by(tables.marks.c.key))
+        kept = self._values(ItemMark, payloads(tables.marks).where(tables.marks.c.source == source).order_by(tables.marks.c.key))
         return {mark.key: mark for mark in kept}
 
     def failing_since(self, documents: Sequence[str]) -> dict[str, datetime]:
@@ -235,22 +230,20 @@ class SqlRecordStore(RecordStore):
 
     def runs(self, source: str | None = None, limit: int = 50) -> list[SyncRun]:
         column = tables.runs.c
-        newest = _payloads(tables.runs).order_by(column.started_at.desc(), column.id.desc()).limit(limit)
+        newest = payloads(tables.runs).order_by(column.started_at.desc(), column.id.desc()).limit(limit)
         return self._values(SyncRun, newest if source is None else newest.where(column.source == source))
 
     def outcomes(self, run: str) -> list[Outcome]:
-        return self._values(Outcome, _payloads(tables.outcomes).where(tables.outcomes.c.run == run).order_by(tables.outcomes.c.key))
+        return self._values(Outcome, payloads(tables.outcomes).where(tables.outcomes.c.run == run).order_by(tables.outcomes.c.key))
 
     def checked_at(self) -> dict[str, datetime]:
-        column = tables.runs.c
-        ends = select(column.source, func.max(column.finished_at).label("at")).where(column.state == RunState.SUCCEEDED)
-        return {row.source: row.at for row in self._rows(ends.group_by(column.source))}
+        return {row.source: row.at for row in self._rows(last_checks()) if row.at}
 
     def principal_by_key(self, key_hash: str) -> Principal | None:
-        return self._value(Principal, _payloads(tables.principals).where(tables.principals.c.key_hash == key_hash))
+        return self._value(Principal, payloads(tables.principals).where(tables.principals.c.key_hash == key_hash))
 
     def principals(self) -> list[Principal]:
-        return self._values(Principal, _payloads(tables.principals).order_by(tables.principals.c.id))
+        return self._values(Principal, payloads(tables.principals).order_by(tables.principals.c.id))
 
     def audit_records(self, after: int = 0, limit: int = 1000) -> list[AuditRecord]:
         return self._audited(select(tables.audit).where(tables.audit.c.number > after).limit(limit))
@@ -258,6 +251,11 @@ class SqlRecordStore(RecordStore):
     def audit_of(self, subject: str, action: Action | None = None) -> list[AuditRecord]:
         about = select(tables.audit).where(tables.audit.c.subject == subject)
         return self._audited(about if action is None else about.where(tables.audit.c.action == action))
+
+    def audit_latest(self, action: Action, after: int, limit: int) -> list[AuditRecord]:
+        column = tables.audit.c
+        newest = select(tables.audit).where(column.number > after, column.action == action).order_by(column.number.desc()).limit(limit)
+        return [_audit_record(row) for row in self._rows(newest)]
 
     def check(self) -> str:
         title = self._backend.title()
@@ -273,73 +271,34 @@ class SqlRecordStore(RecordStore):
     def close(self) -> None:
         self._backend.close()
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with translated(), self._backend.reads.connect() as connection:
-            yield connection
-
-    def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        with self._reading() as connection:
-            return connection.execute(statement).all()
-
-    def _rows_named(self, names: Sequence[N], statement: Callable[[Sequence[N]], Select[Any]]) -> list[Row[Any]]:
-        """The rows of `statement` for each manageable part of `names`, all from one state of the records."""
-        with self._reading() as connection:
-            return in_parts(connection, names, statement)
-
-    def _values(self, kind: type[V], statement: Select[Any]) -> list[V]:
-        return [_value_of(kind, row) for row in self._rows(statement)]
-
-    def _value(self, kind: type[V], statement: Select[Any]) -> V | None:
-        return next(iter(self._values(kind, statement.limit(1))), None)
-
-    def _values_named(self, kind: type[V], names: Sequence[N], statement: Callable[[Sequence[N]], Select[Any]]) -> list[V]:
-        """Each value once, although two parts of `names` may find the same one."""
-        return [_value_of(kind, row) for row in dict.fromkeys(self._rows_named(names, statement))]
-
     def _audited(self, statement: Select[Any]) -> list[AuditRecord]:
         return [_audit_record(row) for row in self._rows(statement.order_by(tables.audit.c.number))]
 
 
-def _payloads(table: FromClause) -> Select[Any]:
-    return select(table.c.payload)
-
-
-def _states(table: FromClause) -> Select[Any]:
-    return select(table.c.payload, table.c.removed_in)
-
-
 def _alive(table: FromClause, release: int) -> Select[Any]:
-    return _states(table).where(_in_release(table, release))
-
-
-def _in_release(table: FromClause, release: int) -> ColumnElement[bool]:
-    return (table.c.added_in <= release) & (table.c.removed_in.is_(None) | (table.c.removed_in > release))
-
-
-def _touched(table: FromClause, draft: int) -> ColumnElement[bool]:
-    return (table.c.added_in == draft) | (table.c.removed_in == draft)
+    return states(table).where(visible(table, release))
 
 
 def _claims_under_key(release: int) -> Select[Any]:
     keyed, column = tables.claim_keys.c, tables.claims.c
     joined = tables.claim_keys.join(tables.claims, column.id == keyed.claim).join(tables.chunks, tables.chunks.c.id == column.chunk)
-    living = select(keyed.claim).select_from(joined).where(keyed.key == bindparam("key"), _in_release(tables.chunks, release))
+    living = select(keyed.claim).select_from(joined).where(keyed.key == bindparam("key"), visible(tables.chunks, release))
     return living.order_by(keyed.claim).limit(CLAIMS_PER_KEY)
+
+
+def _last_released(documents: Sequence[str]) -> Select[Any]:
+    column, other = tables.revisions.c, tables.revisions.alias().c
+    last = select(func.max(other.added_in)).where(other.document == column.document, other.added_in <= newest()).scalar_subquery()
+    return select(column.document, column.payload).where(column.document.in_(documents), column.added_in == last)
 
 
 def _both_sides_alive(release: int) -> Select[Any]:
     sides = tables.chunks.alias(), tables.chunks.alias()
     columns = tables.rivalries.c.left_chunk, tables.rivalries.c.right_chunk
-    found = _payloads(tables.rivalries)
+    found = payloads(tables.rivalries)
     for side, column in zip(sides, columns, strict=True):
-        found = found.join(side, side.c.id == column).where(_in_release(side, release))
+        found = found.join(side, side.c.id == column).where(visible(side, release))
     return found
-
-
-def _value_of(kind: type[V], row: Row[Any]) -> V:
-    columns = dict(row._mapping)
-    return load(kind, columns.pop("payload"), **columns)
 
 
 def _audit_record(row: Row[Any]) -> AuditRecord:

@@ -1,11 +1,12 @@
-"""The tables of the records. Columns hold what is looked up; `payload` holds the whole value as JSON, except for `removed_in`.
+"""The tables of the records. Columns hold what is looked up; `payload` holds the whole value as JSON, except for release
+ranges: a draft that is carried to another number changes them.
 
 A change here needs a migration beside it; the contract suite compares the two on every backend.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table
 
 from context_service.records.columns import Moment, Name, PlainText
 
@@ -16,14 +17,39 @@ head = Table(
     metadata,
     Column("row", Integer, CheckConstraint("row = 1", name="head_one_row"), primary_key=True, autoincrement=False),
     Column("number", Integer, nullable=False),
+    Column("canary", Integer),
+    Column("share", Float, nullable=False),
+    Column("publishing_held", Boolean, nullable=False),
+    Column("issued", Integer, nullable=False),
 )
-"""One row: the number of the current release."""
+"""One row: what is read, and the highest number that a draft ever got."""
+
+head_moves = Table(
+    "head_moves",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("payload", PlainText, nullable=False),
+)
 
 releases = Table(
     "releases",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("published_at", Moment, nullable=False, index=True),
+    Column("retired_at", Moment),
+    Column("swept", Boolean, nullable=False),
+    Column("payload", PlainText, nullable=False),
+)
+"""`swept`: nothing is left of a retired one that no other release reads."""
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("state", PlainText, nullable=False, index=True),
+    Column("payload", PlainText, nullable=False),
 )
 
 runs = Table(
@@ -36,6 +62,7 @@ runs = Table(
     Column("state", PlainText, nullable=False, index=True),
     Column("payload", PlainText, nullable=False),
     Index("ix_runs_source_started_at", "source", "started_at"),
+    Index("ix_runs_source_state_finished_at", "source", "state", "finished_at"),
 )
 
 outcomes = Table(
@@ -85,7 +112,7 @@ revisions = Table(
     Column("document", PlainText, nullable=False, index=True),
     Column("source", PlainText, nullable=False),
     Column("key", Name, nullable=False),
-    Column("version", PlainText, ForeignKey("versions.id"), nullable=False),
+    Column("version", PlainText, ForeignKey("versions.id"), nullable=False, index=True),
     Column("customer", Name, index=True),
     Column("added_in", Integer, nullable=False, index=True),
     Column("removed_in", Integer, index=True),
@@ -109,6 +136,7 @@ chunks = Table(
     Column("ordinal", Integer, nullable=False),
     Column("added_in", Integer, nullable=False, index=True),
     Column("removed_in", Integer, index=True),
+    Column("embedding_key", PlainText, index=True),
     Column("payload", PlainText, nullable=False),
     Index("ix_chunks_document_added_in", "document", "added_in"),
 )
@@ -221,3 +249,94 @@ audit = Table(
     Index("ix_audit_subject_number", "subject", "number"),
 )
 """Triggers refuse every change of a stored record."""
+
+schedule_state = Table(
+    "schedule_state",
+    metadata,
+    Column("source", PlainText, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+sync_progress = Table(
+    "sync_progress",
+    metadata,
+    Column("source", PlainText, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+"""Apart from `schedule_state`, so that telling how far a sync is never waits for a decision about the schedule."""
+
+schedule_lease = Table(
+    "schedule_lease",
+    metadata,
+    Column("row", Integer, CheckConstraint("row = 1", name="schedule_lease_one_row"), primary_key=True, autoincrement=False),
+    Column("payload", PlainText, nullable=False),
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("document", PlainText, nullable=False),
+    Column("version", PlainText, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("payload", PlainText, nullable=False),
+    Index("ix_verifications_document_version", "document", "version"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("source", PlainText, nullable=False),
+    Column("kind", PlainText, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("event", PlainText, ForeignKey("events.id"), nullable=False, index=True),
+    Column("state", PlainText, nullable=False),
+    Column("next_at", Moment, index=True),
+    Column("payload", PlainText, nullable=False),
+)
+"""`next_at` is set on those that are still to be tried."""
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("opened_at", Moment, nullable=False, index=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+golden_questions = Table(
+    "golden_questions",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("payload", PlainText, nullable=False),
+)
+"""Those that were added here; the declared ones stand in their files."""
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("context", PlainText, nullable=False, index=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("payload", PlainText, nullable=False),
+)
+
+served_documents = Table(
+    "served_documents",
+    metadata,
+    Column("document", PlainText, primary_key=True),
+    Column("context", PlainText, primary_key=True),
+    Column("workflow", PlainText, nullable=False),
+    Column("served_at", Moment, nullable=False),
+    Index("ix_served_documents_document_served_at", "document", "served_at"),
+    Index("ix_served_documents_served_at", "served_at"),
+)
+"""Which documents each answer told."""

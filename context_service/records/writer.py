@@ -8,30 +8,33 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Column, Connection, Delete, Table, delete, select, tuple_, update
 
-from context_service.errors import DraftConflict, StoreError
+from context_service.errors import StoreError
 from context_service.model.access import Principal
 from context_service.model.audit import GENESIS, AuditEntry, AuditRecord, chain
 from context_service.model.conflict import Conflict, Ruling
-from context_service.model.document import Chunk, ItemMark, Outcome, Release, Revision, RunState, SyncRun, Version
+from context_service.model.document import Chunk, ItemMark, Outcome, Revision, RunState, SyncRun, Version
 from context_service.model.rivalry import Rivalry
 from context_service.records import tables
 from context_service.records.backends import Backend
+from context_service.records.change_sql import SqlChangeWriter
 from context_service.records.columns import dump, load
+from context_service.records.drafting import Drafting
 from context_service.records.protocol import KeyedClaim, RecordWriter, ServedSide
 from context_service.records.queries import in_parts, made, rulings_of
+from context_service.records.schedule_sql import SqlScheduleWriter
+from context_service.records.sweeping import Sweeping
 
 Row = dict[str, object]
 
 
-class SqlRecordWriter(RecordWriter):
+class SqlRecordWriter(Drafting, Sweeping, SqlScheduleWriter, SqlChangeWriter, RecordWriter):
     """Writes on the open transaction of `connection`."""
 
     def __init__(self, connection: Connection, backend: Backend) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._backend = backend
-        self._head: int | None = None
 
     def start_run(self, run: SyncRun) -> None:
         self._connection.execute(tables.runs.insert(), _run_row(run))
@@ -61,10 +64,13 @@ class SqlRecordWriter(RecordWriter):
     def set_cursor(self, source: str, cursor: str | None) -> None:
         self._replace(tables.cursors, [{"source": source, "cursor": cursor}])
 
-    def put_revision(self, revision: Revision, version: Version, chunks: Sequence[Chunk]) -> None:
-        self._claim(revision.added_in)
+    def put_revision(self, revision: Revision, version: Version, chunks: Sequence[Chunk], *, binds: bool = True) -> None:
         self._withdraw(revision.document, revision.added_in)
-        self._replace(tables.documents, [{"id": revision.document, "payload": dump(revision.resource)}])
+        stands = {"id": revision.document, "payload": dump(revision.resource)}
+        if binds:
+            self._replace(tables.documents, [stands])
+        else:
+            self._keep(tables.documents, [stands])
         self._keep(tables.versions, [{"id": version.id, "payload": dump(version)}])
         self._connection.execute(tables.revisions.insert(), _revision_row(revision))
         self._keep(tables.supersessions, [{"revision": revision.id, "ref": ref} for ref in revision.governance.supersedes])
@@ -73,7 +79,6 @@ class SqlRecordWriter(RecordWriter):
             self._connection.execute(tables.chunks.insert(), [_chunk_row(chunk) for chunk in chunks])
 
     def remove_document(self, document: str, draft: int) -> None:
-        self._claim(draft)
         self._withdraw(document, draft)
 
     def put_vectors(self, model_id: str, vectors: Mapping[str, NDArray[np.float32]]) -> None:
@@ -112,16 +117,9 @@ class SqlRecordWriter(RecordWriter):
     def add_served(self, served: Iterable[ServedSide]) -> None:
         self._keep(tables.served_sides, [_served_row(one) for one in served])
 
-    def forget_served(self, before: datetime) -> int:
-        return self._connection.execute(delete(tables.served_sides).where(tables.served_sides.c.served_at < before)).rowcount
-
-    def publish(self, draft: int, at: datetime) -> Release:
-        self._claim(draft)
-        release = Release(number=draft, published_at=at)
-        self._connection.execute(tables.releases.insert(), {"number": draft, "published_at": at})
-        self._connection.execute(update(tables.head).values(number=draft))
-        self._head = draft
-        return release
+    def forget_served(self, before: datetime, limit: int) -> int:
+        times = tables.served_sides.c.served_at, tables.served_documents.c.served_at, tables.feedback.c.at
+        return sum(self._connection.execute(_oldest(time, before, limit)).rowcount for time in times)
 
     def register(self, principal: Principal, key_hash: str) -> None:
         self._replace(tables.principals, [{"id": principal.id, "key_hash": key_hash, "payload": dump(principal)}])
@@ -135,17 +133,8 @@ class SqlRecordWriter(RecordWriter):
         self._connection.execute(tables.audit.insert(), _audit_row(record))
         return record
 
-    def _claim(self, draft: int) -> None:
-        # The row stays locked until this transaction ends, so nobody moves the head in between.
-        if self._head is None:
-            self._head = self._connection.execute(select(tables.head.c.number).with_for_update()).scalar_one()
-        if draft != self._head + 1:
-            raise DraftConflict(
-                f"Draft {draft} does not follow the current release, which is {self._head}.",
-                remedy="Sync again: the new draft starts from the current release.",
-            )
-
     def _withdraw(self, document: str, draft: int) -> None:
+        self.take_over(document, draft)
         for table in (tables.revisions, tables.chunks):
             its_own = table.c.document == document
             self._connection.execute(delete(table).where(its_own, table.c.added_in == draft))
@@ -198,6 +187,7 @@ def _chunk_row(chunk: Chunk) -> Row:
         "document": chunk.document,
         "ordinal": chunk.ordinal,
         "added_in": chunk.added_in,
+        "embedding_key": chunk.embedding_key,
         "payload": dump(chunk),
     }
 
@@ -215,6 +205,12 @@ def _key_rows(claims: Iterable[KeyedClaim]) -> list[Row]:
     """In the order of the index, in which they are written fastest."""
     pairs = sorted({(key, one.claim.id) for one in claims for key in one.keys})
     return [{"key": key, "claim": claim} for key, claim in pairs]
+
+
+def _oldest(time: Column[datetime], before: datetime, limit: int) -> Delete:
+    """Deletes up to `limit` rows of the time's table from before a moment."""
+    name = list(time.table.primary_key)
+    return delete(time.table).where(tuple_(*name).in_(select(*name).where(time < before).order_by(time).limit(limit)))
 
 
 def _served_row(served: ServedSide) -> Row:

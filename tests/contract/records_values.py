@@ -19,6 +19,7 @@ from context_service.model.audit import Action, AuditEntry
 from context_service.model.base import digest
 from context_service.model.claim import Claim, TypedValue, ValueKind
 from context_service.model.document import Chunk, ChunkKind, Governance, Revision, Span, Version
+from context_service.model.release import ReleaseKind
 from context_service.model.rivalry import Passage, Rivalry, RivalryKind
 from context_service.records.protocol import RecordStore
 
@@ -92,21 +93,32 @@ def _chunk(revision: Revision, ordinal: int, words: str) -> Chunk:
     )
 
 
+def opened(store: RecordStore, number: int) -> None:
+    """See that a draft of that number stands, if it is the next one."""
+    with store.writing() as tx:
+        if number > store.traffic().newest and number not in {draft.number for draft in store.drafts(ended=True)}:
+            tx.open_draft(f"draft-{number}", ReleaseKind.SYNC, NOW, "test", sources=["handbook"])
+
+
 def put(store: RecordStore, *states: State) -> None:
+    for number in sorted({revision.added_in for revision, _, _ in states}):
+        opened(store, number)
     with store.writing() as tx:
         for revision, version, chunks in states:
             tx.put_revision(revision, version, chunks)
 
 
 def remove(store: RecordStore, key: str, draft: int, source: str = "handbook") -> None:
+    opened(store, draft)
     with store.writing() as tx:
         tx.remove_document(digest(source, key), draft)
 
 
 def publish(store: RecordStore, draft: int) -> None:
     """Each release is published an hour after the one before it."""
+    opened(store, draft)
     with store.writing() as tx:
-        tx.publish(draft, NOW + timedelta(hours=draft))
+        tx.publish(draft, NOW + timedelta(hours=draft), "test")
 
 
 def rivals(left: Chunk, right: Chunk) -> Rivalry:

@@ -249,6 +249,9 @@ def test_chunks_touched_in_a_release_are_those_it_added_or_removed(index: IndexS
     assert index.chunks(touched_in=2) == {"a": (1, 2), "b": (2, 3)}
     assert index.chunks(touched_in=3) == {"b": (2, 3), "c": (3, FOREVER)}
     assert index.chunks(touched_in=9) == {}
+    assert index.chunks(after=2) == {"b": (2, 3), "c": (3, FOREVER)}
+    assert index.chunks(after=3) == {}
+
     assert len(index.chunks()) == 4
 
 
@@ -348,3 +351,16 @@ def test_check_names_the_backend_and_its_size(index: IndexStore) -> None:
 
 def _answers(index: IndexStore) -> tuple[list[Hit], list[Hit], dict[str, tuple[int, int]]]:
     return index.dense(unit(1), where(), 10), index.lexical("refund order", where(), 10), index.chunks()
+
+
+def test_a_draft_reads_the_release_and_its_own_rows_and_no_other_drafts(index: IndexStore) -> None:
+    ranges = {"stays": (1, FOREVER), "gone": (1, 2), "ended": (1, 7), "own": (7, FOREVER), "other": (8, FOREVER), "ended-elsewhere": (1, 8)}
+    index.upsert([point(chunk, releases=span) for chunk, span in ranges.items()])
+    for draft, expected in {
+        None: {"stays", "ended", "ended-elsewhere"},
+        7: {"stays", "own", "ended-elsewhere"},
+        8: {"stays", "ended", "other"},
+        9: {"stays", "ended", "ended-elsewhere"},
+    }.items():
+        allowed = where(release=3, draft=draft)
+        assert set(dense_chunks(index, allowed)) == set(lexical_chunks(index, allowed)) == expected

@@ -21,10 +21,11 @@ from context_service.errors import DraftConflict, StoreError
 from context_service.model.access import BOUND, Access, Classification, Grant, Principal, PrincipalKind
 from context_service.model.audit import Action
 from context_service.model.base import digest
-from context_service.model.document import ItemMark, Outcome, OutcomeKind, Release, RunState, SyncRun
+from context_service.model.document import ItemMark, Outcome, OutcomeKind, RunState, SyncRun
+from context_service.model.release import Release, ReleaseKind
 from context_service.records.protocol import CLAIMS_PER_KEY, ChunkRange, KeyedClaim, RecordStore
 from context_service.records.sql import open_records
-from tests.contract.records_values import NOW, PUBLIC, claim, database, entry, publish, put, remove, rivals, state
+from tests.contract.records_values import NOW, PUBLIC, claim, database, entry, opened, publish, put, remove, rivals, state
 
 HOSTILE = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "hostile" / "naughty-strings.json"
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
@@ -59,6 +60,18 @@ def two_stores(shared_url: str) -> Iterator[tuple[RecordStore, RecordStore]]:
         store.close()
 
 
+def released(number: int) -> Release:
+    """What `publish` stores."""
+    return Release(
+        number=number,
+        published_at=NOW + timedelta(hours=number),
+        base=number - 1,
+        draft=f"draft-{number}",
+        sources=frozenset({"handbook"}),
+        by="test",
+    )
+
+
 def everything(store: RecordStore, release: int) -> object:
     """All that a reader of `release` can see of the documents."""
     revisions = store.revisions_in(release)
@@ -77,8 +90,8 @@ class TestReleases:
         publish(store, 2)
         assert store.head() == 2
         assert store.releases() == [
-            Release(number=1, published_at=NOW + timedelta(hours=1)),
-            Release(number=2, published_at=NOW + timedelta(hours=2)),
+            released(1),
+            released(2),
         ]
 
     def test_a_moment_finds_the_release_that_was_current(self, store: RecordStore) -> None:
@@ -91,10 +104,11 @@ class TestReleases:
         assert store.release_at(first + timedelta(days=900)) == 2
 
     @pytest.mark.parametrize("draft", [0, 1, 3])
-    def test_only_the_number_after_the_head_can_be_published(self, store: RecordStore, draft: int) -> None:
+    def test_only_a_standing_draft_can_be_published(self, store: RecordStore, draft: int) -> None:
         publish(store, 1)
+        opened(store, 2)
         with pytest.raises(DraftConflict), store.writing() as tx:
-            tx.publish(draft, NOW)
+            tx.publish(draft, NOW, "test")
         assert store.head() == 1
 
     def test_of_two_that_publish_the_same_draft_one_is_refused(self, two_stores: tuple[RecordStore, RecordStore]) -> None:
@@ -105,39 +119,43 @@ class TestReleases:
                 return False
             return True
 
+        opened(two_stores[0], 1)
         with ThreadPoolExecutor(2) as pool:
             assert sorted(pool.map(attempt, two_stores)) == [False, True]
-        assert two_stores[0].releases() == two_stores[1].releases() == [Release(number=1, published_at=NOW + timedelta(hours=1))]
+        assert two_stores[0].releases() == two_stores[1].releases() == [released(1)]
 
     def test_a_draft_cannot_be_published_while_somebody_writes_it(self, two_stores: tuple[RecordStore, RecordStore]) -> None:
         writer, publisher = two_stores
+        opened(writer, 1)
         with ThreadPoolExecutor(1) as pool:
             with writer.writing() as tx:
                 tx.put_revision(*state("returns.md", 1))
                 other = pool.submit(publish, publisher, 1)
                 with pytest.raises(TimeoutError):
                     other.result(timeout=0.3)
-                tx.publish(1, NOW)
+                tx.publish(1, NOW, "test")
             with pytest.raises(DraftConflict):
                 other.result(timeout=60)
-        assert writer.releases() == [Release(number=1, published_at=NOW)]
+        assert writer.releases() == [released(1).model_copy(update={"published_at": NOW})]
 
     @pytest.mark.parametrize("draft", [1, 3])
-    def test_only_the_number_after_the_head_can_be_written(self, store: RecordStore, draft: int) -> None:
+    def test_only_a_standing_draft_can_be_written(self, store: RecordStore, draft: int) -> None:
         put(store, state("returns.md", 1))
         publish(store, 1)
+        opened(store, 2)
         before = everything(store, 1)
-        with pytest.raises(DraftConflict):
-            put(store, state("returns.md", draft, words="Other words."))
-        with pytest.raises(DraftConflict):
-            remove(store, "returns.md", draft)
+        with pytest.raises(DraftConflict), store.writing() as tx:
+            tx.put_revision(*state("returns.md", draft, words="Other words."))
+        with pytest.raises(DraftConflict), store.writing() as tx:
+            tx.remove_document(digest("handbook", "returns.md"), draft)
         assert everything(store, 1) == before
 
     def test_one_transaction_may_write_a_draft_and_publish_it(self, store: RecordStore) -> None:
         revision, version, chunks = state("returns.md", 1)
         with store.writing() as tx:
+            tx.open_draft("draft-1", ReleaseKind.SYNC, NOW, "test", sources=["handbook"])
             tx.put_revision(revision, version, chunks)
-            assert tx.publish(1, NOW) == Release(number=1, published_at=NOW)
+            assert tx.publish(1, NOW, "test") == released(1).model_copy(update={"published_at": NOW})
             with pytest.raises(DraftConflict):
                 tx.put_revision(revision, version, chunks)
         assert store.revisions_in(store.head()) == [revision]
@@ -374,14 +392,31 @@ class TestGovernance:
         assert store.facets() == []
         assert store.revisions_in(1) == [state("empty.md", 1, pieces=0)[0]]
 
-    def test_the_current_access_rule_is_the_newest_even_of_a_draft(self, store: RecordStore) -> None:
+    def test_a_tighter_access_rule_stands_at_once_and_a_wider_one_with_its_release(self, store: RecordStore) -> None:
         tight = Access(classification=Classification.RESTRICTED, audiences=frozenset({"staff"}))
         put(store, state("returns.md", 1))
         publish(store, 1)
-        open_rule = state("returns.md", 1)[0]
-        assert store.current_resources([open_rule.document, "nobody"]) == {open_rule.document: open_rule.resource}
+        wide, strict = state("returns.md", 1)[0], state("returns.md", 2, access=tight)[0]
+        name = wide.document
+        assert store.current_resources([name, "nobody"]) == {name: (wide.resource,)}
         put(store, state("returns.md", 2, access=tight))
-        assert store.current_resources([open_rule.document]) == {open_rule.document: state("returns.md", 2, access=tight)[0].resource}
+        assert store.current_resources([name]) == {name: (strict.resource, wide.resource)}
+        publish(store, 2)
+        assert store.current_resources([name]) == {name: (strict.resource,)}
+        put(store, state("returns.md", 3))
+        assert store.current_resources([name]) == {name: (wide.resource, strict.resource)}
+        publish(store, 3)
+        assert store.current_resources([name]) == {name: (wide.resource,)}
+
+    def test_what_was_removed_keeps_the_rule_that_it_had(self, store: RecordStore) -> None:
+        tight = Access(classification=Classification.RESTRICTED, audiences=frozenset({"staff"}))
+        put(store, state("returns.md", 1, access=tight))
+        publish(store, 1)
+        was = state("returns.md", 1, access=tight)[0]
+        remove(store, "returns.md", 2)
+        publish(store, 2)
+        put(store, state("returns.md", 3))
+        assert store.current_resources([was.document])[was.document][1:] == (was.resource,)
 
     def test_superseding_names_those_that_stand_in_the_release(self, store: RecordStore) -> None:
         replaced = "handbook:a.md"
@@ -436,6 +471,9 @@ class TestDerived:
         assert store.rivalries([right[2][0].id], 1) == [pairs[0]]
         assert store.rivalries([left[2][0].id], 1) == [pairs[0]]
         assert store.rivalries([right[2][0].id], 2) == store.rivalries([], 1) == store.rivalries(["nobody"], 1) == []
+        assert store.rivalries_touched(2, 1) == [pairs[0]], "what the draft removes is looked for where it stands"
+        assert store.rivalries_touched(2, 2) == []
+        assert store.rivalries_touched(1, 2) == [pairs[1]]
 
     def test_a_rivalry_found_from_both_sides_comes_once(self, store: RecordStore) -> None:
         left, right = state("left.md", 1), state("right.md", 1)
@@ -642,16 +680,18 @@ class TestTransactions:
 
     @staticmethod
     def _publish_and_fail(store: RecordStore) -> None:
+        opened(store, 1)
         with store.writing() as tx:
             tx.put_revision(*state("returns.md", 1))
             tx.audit(entry("lost"))
-            tx.publish(1, NOW)
+            tx.publish(1, NOW, "test")
             raise ZeroDivisionError
 
     def test_a_reader_beside_an_open_transaction_sees_the_state_before_it_and_does_not_wait(self, store: RecordStore) -> None:
+        opened(store, 1)
         with store.writing() as tx:
             tx.put_revision(*state("returns.md", 1))
-            tx.publish(1, NOW)
+            tx.publish(1, NOW, "test")
             assert store.head() == 0
             assert store.revisions_in(1) == []
             with ThreadPoolExecutor(1) as pool:
@@ -697,6 +737,10 @@ class TestAudit:
         assert [record.number for record in store.audit_of("context-1")] == [1, 3]
         assert [record.entry for record in store.audit_of("context-1", Action.RELEASE_PUBLISHED)] == [published]
         assert store.audit_of("CONTEXT-1") == []
+        served = [record.number for record in store.audit_records() if record.entry.action is Action.CONTEXT_SERVED]
+        assert [record.number for record in store.audit_latest(Action.CONTEXT_SERVED, 0, 10)] == served[::-1]
+        assert [record.number for record in store.audit_latest(Action.CONTEXT_SERVED, 0, 1)] == served[-1:]
+        assert store.audit_latest(Action.CONTEXT_SERVED, served[-1], 10) == []
 
     def test_what_is_read_back_still_matches_its_hash(self, store: RecordStore) -> None:
         zoned = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
@@ -724,8 +768,9 @@ class TestAudit:
 class TestTime:
     def test_moments_of_any_zone_are_the_same_moment(self, store: RecordStore) -> None:
         indian = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
+        opened(store, 1)
         with store.writing() as tx:
-            tx.publish(1, indian)
+            tx.publish(1, indian, "test")
             tx.start_run(SyncRun(id="r1", source="docs", started_at=indian, finished_at=indian, state=RunState.SUCCEEDED))
         published = store.releases()[0].published_at
         assert published == NOW
@@ -737,10 +782,11 @@ class TestTime:
 
     def test_a_moment_without_a_zone_is_refused(self, store: RecordStore) -> None:
         naive = datetime(2026, 11, 20, 9, 30)  # noqa: DTZ001 - what the test is about
+        opened(store, 1)
         with pytest.raises(StoreError, match="no time zone"):
             store.release_at(naive)
         with pytest.raises(StoreError, match="no time zone"), store.writing() as tx:
-            tx.publish(1, naive)
+            tx.publish(1, naive, "test")
         assert store.head() == 0
 
 

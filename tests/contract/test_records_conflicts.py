@@ -142,7 +142,9 @@ class TestServed:
         for hours in (3, 4, 5, 6):
             self.add(store, ("a.md", "t1"), f"context-{hours}", "refund", hours)
         with store.writing() as tx:
-            assert tx.forget_served(NOW - timedelta(hours=4)) == 2
+            assert tx.forget_served(NOW - timedelta(hours=4), 1) == 1
+            assert tx.forget_served(NOW - timedelta(hours=4), 10) == 1
+            assert tx.forget_served(NOW - timedelta(hours=4), 10) == 0
         assert store.served_contexts([("a.md", "t1")], NOW - timedelta(days=9)) == ["context-3", "context-4"]
 
     def test_the_moment_itself_counts(self, store: RecordStore) -> None:

@@ -19,6 +19,7 @@ from context_service.embedding.protocol import Vector
 from context_service.index.analysis import analyze
 from context_service.index.embedded import open_embedded_index
 from context_service.index.protocol import FOREVER, Hit, Point, SearchFilter
+from context_service.model.release import View
 from tests.index_points import DIMENSION, random_units, unit
 
 WORDS = ("refund", "order", "invoice", "hub", "parcel")
@@ -47,13 +48,14 @@ filters = st.builds(
     st.frozensets(st.sampled_from(FACETS)),
     st.integers(0, 6),
     st.none() | st.integers(FIRST_DAY - 1, FIRST_DAY + 10).map(date.fromordinal),
+    st.none() | st.integers(1, 6),
 )
 
 
 def admits(where: SearchFilter, point: Point) -> bool:
     if point.label not in where.labels or point.facet not in where.facets:
         return False
-    if not point.added_in <= where.release < point.removed_in:
+    if not View(base=where.release, draft=where.draft).holds(point.added_in, point.removed_in):
         return False
     return where.effective_on is None or point.effective_from <= where.effective_on.toordinal() <= point.effective_to
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from context_service.model.document import Chunk, Revision
 from context_service.records.protocol import ChunkRange
 from context_service.records.sql import open_records
-from tests.contract.records_values import NOW, publish, put, remove, state
+from tests.contract.records_values import NOW, opened, publish, put, remove, state
 
 KEYS = st.sampled_from(["a.md", "b.md", "A.md"])
 WORDS = st.sampled_from(["one", "two", "three"])
@@ -46,11 +46,12 @@ class ReleaseRanges(RuleBasedStateMachine):
 
     @rule(key=KEYS, words=WORDS)
     def fail_in_the_middle(self, key: str, words: str) -> None:
+        opened(self.store, self.number)
         try:
             with self.store.writing() as tx:
                 tx.put_revision(*state(key, self.number, words=words))
                 tx.remove_document(state("b.md", 1)[0].document, self.number)
-                tx.publish(self.number, NOW)
+                tx.publish(self.number, NOW, "test")
                 raise InterruptedError
         except InterruptedError:
             pass

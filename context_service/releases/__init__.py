@@ -1,0 +1,1 @@
+"""Drafts, what they change, what holds them, and which release is read."""
