@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from context_service.declarations.promise import promise_faults
 from context_service.declarations.yaml_file import Declared, read_declaration
 from context_service.errors import InvalidDeclaration
 from context_service.model.access import Access
 from context_service.model.applicability import Applicability
 from context_service.model.base import Value
+from context_service.model.golden import GoldenFile, GoldenQuestion
 from context_service.model.source import Company, Rule, Source
 from context_service.model.workflow import Workflow
 
-SCHEMAS: dict[str, type[Value]] = {"context": Company, "source": Source, "workflow": Workflow}
+SCHEMAS: dict[str, type[Value]] = {"context": Company, "source": Source, "workflow": Workflow, "golden": GoldenFile}
 """Name of the JSON Schema -> what it describes."""
 
 
@@ -28,10 +30,11 @@ class Declarations:
     folders: Mapping[str, Path]
     """Folder of each source's files."""
     workflows: Mapping[str, Workflow]
+    golden: tuple[GoldenQuestion, ...] = ()
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of a declaration file: `context`, `source` or `workflow`."""
+    """The JSON Schema of a declaration file: `context`, `source`, `workflow` or `golden`."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **SCHEMAS[name].model_json_schema()}
 
 
@@ -51,15 +54,16 @@ def inspect(path: Path) -> tuple[Declarations | None, list[InvalidDeclaration]]:
         return None, faults
     sources = list(_read_all(company, "sources", Source, faults))
     workflows = list(_read_all(company, "workflows", Workflow, faults))
+    golden = list(_read_all(company, "golden", GoldenFile, faults))
     # Only files that can all be read are held against each other: a missing one would be complained of twice.
-    faults += [] if faults else _check(company, sources, workflows)
+    faults += [] if faults else _check(company, sources, workflows, golden)
     if faults:
         return None, faults
-    return _assemble(company.value, sources, workflows), []
+    return _assemble(company.value, sources, workflows, golden), []
 
 
 def _read_all(
-    company: Declared[Company], field: Literal["sources", "workflows"], model: type[Any], faults: list[InvalidDeclaration]
+    company: Declared[Company], field: Literal["sources", "workflows", "golden"], model: type[Any], faults: list[InvalidDeclaration]
 ) -> Iterator[Declared[Any]]:
     found: set[Path] = set()
     for number, pattern in enumerate(getattr(company.value, field)):
@@ -73,17 +77,20 @@ def _read_all(
             yield declared
 
 
-def _assemble(company: Company, sources: list[Declared[Source]], workflows: list[Declared[Workflow]]) -> Declarations:
+def _assemble(
+    company: Company, sources: list[Declared[Source]], workflows: list[Declared[Workflow]], golden: list[Declared[GoldenFile]]
+) -> Declarations:
     return Declarations(
         company=company,
         sources={declared.value.id: declared.value for declared in sources},
         folders={declared.value.id: (declared.folder / declared.value.location).resolve() for declared in sources},
         workflows={declared.value.id: declared.value for declared in workflows},
+        golden=tuple(question for declared in golden for question in declared.value.golden()),
     )
 
 
 def _check(
-    company: Declared[Company], sources: list[Declared[Source]], workflows: list[Declared[Workflow]]
+    company: Declared[Company], sources: list[Declared[Source]], workflows: list[Declared[Workflow]], golden: list[Declared[GoldenFile]]
 ) -> Iterator[InvalidDeclaration]:
     if not sources:
         yield company.located.fault("No source is declared.", "Add a `source.yaml`, or mend the globs in `sources`.", "sources")
@@ -92,11 +99,14 @@ def _check(
     yield from _unique(sources)
     yield from _unique(workflows)
     words = _Words(company.value, [declared.value.id for declared in workflows])
+    told = _hearers(company.value, [declared.value for declared in sources])
     for source in sources:
         yield from _check_source(source, words)
+        yield from _check_hearers(source, told)
     known = {declared.value.id for declared in sources}
     for workflow in workflows:
         yield from _check_workflow(workflow, known)
+    yield from _check_golden(golden, {declared.value.id for declared in workflows}, set(company.value.audiences), known)
 
 
 def _unique(declared: list[Declared[Any]]) -> Iterator[InvalidDeclaration]:
@@ -139,9 +149,22 @@ def _check_source(source: Declared[Source], words: _Words) -> Iterator[InvalidDe
     for place, layer in layers:
         for within, word, kind in words.strangers(layer.applicability, layer.access, layer.authority):
             yield source.located.fault(f"`{word}` is not a declared {kind}.", "Declare it, or mend the word.", *place, *within)
-    promise = value.freshness
-    if not promise.due <= promise.stale <= promise.expired:
-        yield source.located.fault("The ages are out of order.", "Make due <= stale <= expired.", "freshness")
+    for message, remedy, where in promise_faults(value.freshness):
+        yield source.located.fault(message, remedy, "freshness", *where)
+
+
+def _hearers(company: Company, sources: Iterable[Source]) -> set[str]:
+    """Everybody who can be told of a breach: webhooks, those who hear through one, and owners."""
+    through = {name for webhook in company.webhooks.values() for name in webhook.teams}
+    owners = {owner for source in sources for owner in (source.owner, *(rule.owner for rule in source.rules)) if owner}
+    return set(company.webhooks) | through | owners
+
+
+def _check_hearers(source: Declared[Source], told: set[str]) -> Iterator[InvalidDeclaration]:
+    for number, name in enumerate(source.value.freshness.notify):
+        if name not in told:
+            remedy = "Name a webhook of context.yaml, a team that hears through one, or an owner."
+            yield source.located.fault(f"`{name}` is nobody who can be told.", remedy, "freshness", "notify", number)
 
 
 def _check_workflow(workflow: Declared[Workflow], sources: set[str]) -> Iterator[InvalidDeclaration]:
@@ -153,3 +176,22 @@ def _check_workflow(workflow: Declared[Workflow], sources: set[str]) -> Iterator
         if include.document.partition(":")[0] not in sources:
             remedy = "Write `source:key` with a declared source."
             yield workflow.located.fault(f"`{include.document}` names no declared source.", remedy, "must_include", number, "document")
+
+
+def _check_golden(
+    golden: list[Declared[GoldenFile]], workflows: set[str], audiences: set[str], sources: set[str]
+) -> Iterator[InvalidDeclaration]:
+    seen: dict[str, str] = {}
+    for declared in golden:
+        value, located = declared.value, declared.located
+        if value.workflow not in workflows:
+            yield located.fault(f"No workflow `{value.workflow}` is declared.", "Declare it, or mend the word.", "workflow")
+        for name in sorted(value.audiences - audiences):
+            yield located.fault(f"`{name}` is not a declared audience.", "Declare it, or mend the word.", "audiences")
+        for number, entry in enumerate(value.questions):
+            place = ("questions", number)
+            if entry.id in seen:
+                yield located.fault(f"`{entry.id}` is asked in {seen[entry.id]} already.", "Give it another id.", *place, "id")
+            seen.setdefault(entry.id, located.path)
+            if entry.winner and entry.winner.partition(":")[0] not in sources:
+                yield located.fault(f"`{entry.winner}` names no declared source.", "Write `source:key`.", *place, "winner")

@@ -36,7 +36,7 @@ def govern(company: Company, source: Source, content: Content, parsed: Parsed) -
     stands["rank"] = _rank(company, stands["authority"])
     stands["access"] = _bound(stands["access"], content.customer)
     stands["supersedes"] = tuple(_absolute(ref, source.id) for ref in stands.get("supersedes", ()))
-    stands["modified"] = _moment(stands["modified"])
+    stands["modified"] = moment(stands["modified"])
     return stands.pop("title"), Governance(**stands)
 
 
@@ -74,7 +74,8 @@ def _absolute(ref: str, source: str) -> str:
     return ref if ":" in ref else f"{source}:{ref}"
 
 
-def _moment(value: date | datetime | None) -> datetime | None:
+def moment(value: date | datetime | None) -> datetime | None:
+    """A day as its first moment, a time without a zone as UTC."""
     if value is None:
         return None
     if not isinstance(value, datetime):

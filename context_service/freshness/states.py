@@ -5,18 +5,38 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 from context_service.model.context import Freshness
-from context_service.model.source import Promise
+from context_service.model.source import Promise, Treatment
 
 ORDER = list(Freshness)
 
 
-def freshness(promise: Promise, *, checked_at: datetime | None, reviewed: date | None, now: datetime) -> Freshness:
+def freshness(
+    promise: Promise, *, checked_at: datetime | None, reviewed: date | None, now: datetime, verified_until: datetime | None = None
+) -> Freshness:
     """The worse of the two clocks. Never checked counts as expired; without a review, or a promise to review, only the check counts.
 
     The age of the check runs against `due`, `stale` and `expired`; that of the review against `review_within` (stale) and twice that
-    (expired).
+    (expired). Until `verified_until` an owner's verification by hand stands for the review.
     """
-    return max(_by_check(promise, checked_at, now), _by_review(promise, reviewed, now), key=ORDER.index)
+    by_review = Freshness.FRESH if verified_until and now < verified_until else _by_review(promise, reviewed, now)
+    return max(_by_check(promise, checked_at, now), by_review, key=ORDER.index)
+
+
+def worse(one: Freshness, other: Freshness) -> bool:
+    """Whether `one` is worse than `other`."""
+    return ORDER.index(one) > ORDER.index(other)
+
+
+def treatment(promise: Promise, state: Freshness) -> Treatment:
+    """What happens to text of this state."""
+    match state:
+        case Freshness.DUE:
+            return promise.when_due
+        case Freshness.STALE:
+            return promise.when_stale
+        case Freshness.EXPIRED:
+            return promise.when_expired
+    return "serve"
 
 
 def _by_check(promise: Promise, checked_at: datetime | None, now: datetime) -> Freshness:

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, WithJso
 from context_service.model.access import Access
 from context_service.model.applicability import Applicability, Status, Window
 from context_service.model.base import Value
+from context_service.model.gate import Thresholds
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -42,6 +43,15 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 """Lower-case letters, digits and hyphens, beginning with a letter."""
 
 
+class Webhook(Value):
+    """An address that is told of events, each signed with a secret that both sides know."""
+
+    url: str = Field(pattern=r"^https?://", description="Where events are sent by POST.")
+    secret_env: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="Environment variable that holds the secret.")
+    teams: tuple[str, ...] = Field((), description="Teams and people that hear through it.")
+    allow_private: bool = Field(False, description="Whether the address may be on a private network.")
+
+
 class Company(Value):
     """`context.yaml`: the words that all declarations share, and where they stand."""
 
@@ -52,21 +62,39 @@ class Company(Value):
     plans: tuple[str, ...] = Field((), description="Plans that exist.")
     products: tuple[str, ...] = Field((), description="Products that exist.")
     audiences: tuple[str, ...] = Field(description="Groups that access rules may name.")
+    webhooks: dict[Identifier, Webhook] = Field({}, description="Addresses that hear of breaches, by name.")
     sources: tuple[str, ...] = Field(("**/source.yaml",), description="Globs of source declarations, from this file's folder.")
     workflows: tuple[str, ...] = Field(("workflows/*.yaml",), description="Globs of workflow declarations.")
+    golden: tuple[str, ...] = Field(("golden/*.yaml",), description="Globs of golden questions.")
+    gates: Thresholds = Field(Thresholds(), description="What a draft has to pass before it publishes itself.")
+
+
+Treatment = Literal["serve", "mark", "demote", "withhold"]
+"""What happens to text of some age, from the mildest on: nothing, a mark, a mark and a place after fresher text, no telling at all."""
 
 
 class Promise(Value):
-    """A source's promise of freshness, and what happens to text that breaks it."""
+    """A source's promise of freshness, what happens to text that breaks it, and who is told."""
 
     every: Duration = Field(timedelta(hours=24), description="How often the source is synced.")
+    cron: str | None = Field(
+        None, description="When the source is synced, instead of `every`: minute, hour, day, month, weekday.", examples=["0 3 * * *"]
+    )
+    time_zone: str = Field("UTC", description="Time zone of `cron`, such as `Europe/Berlin`.")
+    jitter: Duration | None = Field(
+        None, description="A sync starts up to this much late; left out, a twentieth of `every`, and nothing with `cron`."
+    )
     due: Duration = Field(timedelta(days=2), description="Age of the last successful check from which text is due.")
     stale: Duration = Field(timedelta(days=14), description="Age from which text is stale.")
     expired: Duration = Field(timedelta(days=60), description="Age from which text has expired.")
     review_within: Duration | None = Field(
         None, description="Age of the owner's last review from which text is stale; twice that, expired."
     )
-    when_expired: Literal["mark", "withhold"] = Field("mark", description="Whether expired text is served with a mark or not at all.")
+    when_due: Treatment = Field("serve", description="What happens to text that is due.")
+    when_stale: Treatment = Field("mark", description="What happens to text that is stale.")
+    when_expired: Treatment = Field("mark", description="What happens to text that has expired.")
+    notify: tuple[str, ...] = Field((), description="Who is told of a breach: webhooks and teams; left out, the owner.")
+    alarm_after: int = Field(3, ge=1, le=1000, description="Failed syncs in a row after which the source counts as failing.")
 
 
 class Overrides(Value):
@@ -103,6 +131,7 @@ class Source(Value):
     applicability: Applicability = Field(Applicability(), description="For whom its texts hold.")
     language: str = Field("en", description="Language of its texts.")
     freshness: Promise = Field(Promise(), description="Its promise of freshness.")
+    trusted: bool = Field(True, description="Whether its syncs publish themselves once the gates pass; else each waits for an approver.")
     location: str = Field(".", description="Folder of the files, from the declaration's folder (kinds that read files).")
     options: dict[str, JsonValue] = Field({}, description="Settings of the connector; see the connector's documentation.")
     rules: tuple[Rule, ...] = Field((), description="Exceptions by item.")

@@ -43,6 +43,12 @@ def decide(principal: Principal, resource: Resource, situation: Situation) -> Ve
         return Verdict(False, "policy_error")
 
 
+def admitted(principal: Principal, rules: Iterable[Resource], situation: Situation) -> bool:
+    """Whether every one of `rules` allows a read. Where there is none, nobody may."""
+    asked = list(rules)
+    return bool(asked) and all(decide(principal, rule, situation).allowed for rule in asked)
+
+
 def readable_scope(principal: Principal, rules: Iterable[Resource], situation: Situation) -> Scope:
     """The labels `principal` may read in `situation`, out of the access rules that exist.
 
