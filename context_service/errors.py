@@ -8,16 +8,25 @@ ContextServiceError
 │   ├── NotFound               not-found
 │   ├── ConflictClosed         conflict-closed         nothing disagrees any more
 │   ├── ConflictChanged        conflict-changed        a side is no longer what the caller saw
-│   └── AlreadyRuled           already-ruled           a ruling in force covers a part of the same requests
+│   ├── AlreadyRuled           already-ruled           a ruling in force covers a part of the same requests
+│   ├── TextChanged            text-changed            words that an edit replaces are not there to be replaced
+│   ├── WorkspaceChanged       workspace-changed       somebody else has edited the workspace
+│   ├── WorkspaceClosed        workspace-closed        it has been published or discarded
+│   ├── DraftChanged           draft-changed           the draft is no longer what was approved
+│   └── TooManyReports         too-many-reports        a caller has reported on too many answers within a day
 ├── Unauthenticated            unauthenticated         no key, or a key that nobody holds
 ├── Forbidden                  forbidden               a known caller asks for more than its grant
-│   └── NotAnOwner             not-an-owner            it answers for no side of the conflict
+│   ├── NotAnOwner             not-an-owner            it answers for none of what it would change
+│   └── NotAnApprover          not-an-approver         it may not approve this draft, such as its own last edit
 ├── InvalidDeclaration         invalid-declaration     a YAML file is wrong; carries file, line and column
 ├── SourceError                source-failed
 │   ├── TransientSourceError   source-unavailable      worth another try
 │   └── TerminalSourceError    source-unreadable       will fail again until somebody changes something
 ├── StoreError                 store-unavailable
 │   └── DraftConflict          draft-conflict          somebody else holds or moved the draft
+│       ├── StaleDraft         stale-draft             what the draft was checked against has changed
+│       ├── CanaryRunning      canary-running          a release is being tried on a share of the conversations
+│       └── NotRestored        not-restored            a rollback is not finished
 ├── ModelUnavailable           model-unavailable       weights are missing or are not the pinned ones
 └── NotReady                   not-ready               nothing has been published yet
 
@@ -109,6 +118,41 @@ class AlreadyRuled(InvalidRequest):
     status = 409
 
 
+class TextChanged(InvalidRequest):
+    """Words that an edit replaces are not in the document, or not where they could be replaced."""
+
+    code = "text-changed"
+    status = 409
+
+
+class WorkspaceChanged(InvalidRequest):
+    """Somebody else has edited the workspace since the caller saw it."""
+
+    code = "workspace-changed"
+    status = 409
+
+
+class WorkspaceClosed(InvalidRequest):
+    """The workspace has been published or discarded."""
+
+    code = "workspace-closed"
+    status = 409
+
+
+class DraftChanged(InvalidRequest):
+    """The draft is no longer what the caller saw."""
+
+    code = "draft-changed"
+    status = 409
+
+
+class TooManyReports(InvalidRequest):
+    """The caller has reported on as many answers within a day as one caller may."""
+
+    code = "too-many-reports"
+    status = 429
+
+
 class Unauthenticated(ContextServiceError):
     """No key was sent, or nobody holds it."""
 
@@ -124,9 +168,15 @@ class Forbidden(ContextServiceError):
 
 
 class NotAnOwner(Forbidden):
-    """The caller may read the conflict and answers for none of its sides."""
+    """The caller may read it and does not answer for it: for no side of a conflict, not for a document."""
 
     code = "not-an-owner"
+
+
+class NotAnApprover(Forbidden):
+    """The caller may not approve the draft: it does not answer for all of it, or has edited it."""
+
+    code = "not-an-approver"
 
 
 class InvalidDeclaration(ContextServiceError):
@@ -175,6 +225,24 @@ class DraftConflict(StoreError):
 
     code = "draft-conflict"
     status = 409
+
+
+class StaleDraft(DraftConflict):
+    """The draft was checked against another state than the one it would be published on."""
+
+    code = "stale-draft"
+
+
+class CanaryRunning(DraftConflict):
+    """A release is being tried on a share of the conversations; until that is decided no other can be published."""
+
+    code = "canary-running"
+
+
+class NotRestored(DraftConflict):
+    """A rollback has moved what is read, and the next release cannot start before the older state is restored."""
+
+    code = "not-restored"
 
 
 class ModelUnavailable(ContextServiceError):

@@ -32,4 +32,6 @@ class Settings(BaseSettings):
     port: int = Field(8321, ge=0, le=65535, description="Port the service listens on.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     session_secret: str = Field("", description="Key that signs console sessions; empty means a new one at every start.")
-    schedule: bool = Field(True, description="Whether `serve` runs the scheduled re-syncs itself.")
+    keep_releases: int = Field(10, ge=2, description="Newest releases that are kept, besides pinned ones and those that are read.")
+    keep_days: int = Field(30, ge=0, description="Days for which every release is kept.")
+    schedule: bool = Field(True, description="Whether `serve` takes part in running the schedule; one process at a time does.")

@@ -27,6 +27,24 @@ class CustomerRef(Value):
     )
 
 
+class Standpoint(Value):
+    """Which state is read, and by the rules of which day. Left out: what is served, today. Access is always today's."""
+
+    release: int | None = Field(None, ge=1, strict=True)
+    as_of: datetime | None = None
+    draft: str | None = None
+    effective_on: date | None = None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another state is named than the one that is served."""
+        return any(named is not None for named in (self.release, self.as_of, self.draft))
+
+
+NOW = Standpoint()
+"""What is served, today."""
+
+
 class ContextRequest(BaseModel):
     """A question in the middle of a conversation."""
 
@@ -36,11 +54,19 @@ class ContextRequest(BaseModel):
     customer: CustomerRef = Field(CustomerRef(), description="For whom the answer must hold.")
     workflow: str = Field(min_length=1, max_length=64, description="Declared workflow the conversation is in.")
     channel: str = Field("chat", min_length=1, max_length=32, description="Channel of the conversation; `voice` takes the fast path.")
-    token_budget: int | None = Field(None, ge=1, le=100_000, description="Tokens of text in the answer; default from the workflow.")
+    token_budget: int | None = Field(
+        None, ge=1, le=100_000, strict=True, description="Tokens of text in the answer; default from the workflow."
+    )
     conversation_id: str | None = Field(None, max_length=128, description="Identifies the conversation.")
-    release: int | None = Field(None, ge=1, description="Read this release instead of the current one.")
+    release: int | None = Field(None, ge=1, strict=True, description="Read this release instead of the current one.")
     as_of: datetime | None = Field(None, description="Read the release that was served at this moment (with time zone).")
+    draft: str | None = Field(None, max_length=64, description="For people: read this draft, as it would be published.")
     effective_on: date | None = Field(None, description="Rules that hold on this day; default today.")
+
+    @property
+    def standpoint(self) -> Standpoint:
+        """What the request reads."""
+        return Standpoint(release=self.release, as_of=self.as_of, draft=self.draft, effective_on=self.effective_on)
 
     @field_validator("query")
     @classmethod

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from context_service.embedding.protocol import Embedder, Reranker
-from context_service.model.context import ConflictReport, ContextRequest, Decision, Freshness, Item, Lineage, Scores
+from context_service.model.context import ConflictReport, ContextRequest, Decision, Item, Lineage, Scores
 from context_service.model.rivalry import Passage
 from context_service.model.source import Source
 from context_service.model.workflow import Workflow
@@ -19,6 +19,9 @@ from context_service.retrieval.gate import Text
 from context_service.retrieval.search import Found, Query
 from context_service.retrieval.select import Selection
 from context_service.text import sentences
+
+DEMOTED = "demoted"
+"""Mark of a text that was ranked after fresher ones for its age."""
 
 LEADING = 3
 """Items that lead an answer."""
@@ -212,8 +215,10 @@ def _marks(selection: Selection, text: Text) -> tuple[str, ...]:
     """What an agent has to be careful about."""
     marks = [f"open_conflict:{report}" for report, sides in selection.open_passages.items() if any(side.chunk == text.id for side in sides)]
     marks += [f"depends_on:{name}" for name in text.fit.unknown]
-    if text.freshness in (Freshness.STALE, Freshness.EXPIRED):
+    if text.treatment != "serve":
         marks.append(text.freshness.value)
+    if text.treatment == "demote":
+        marks.append(DEMOTED)
     if FLAG in text.chunk.flags:
         marks.append(FLAG)
     return tuple(sorted(marks))

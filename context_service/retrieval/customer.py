@@ -12,7 +12,7 @@ from context_service.model.access import Principal
 from context_service.model.context import CustomerFacts, CustomerRef
 from context_service.model.document import Revision
 from context_service.model.source import Company
-from context_service.policy import Situation, decide
+from context_service.policy import Situation, admitted
 from context_service.policy.applies import Regions
 from context_service.records.protocol import RecordStore
 
@@ -95,9 +95,11 @@ def _undeclared(name: str, attribute: str, declared: Mapping[str, str]) -> Inval
 
 
 def _own_record(records: RecordStore, principal: Principal, customer: str, situation: Situation, release: int) -> Revision:
-    for revision in records.customer_records(customer, release):
-        own = revision.key.rpartition("/")[2] == customer
-        if own and decide(principal, revision.resource, situation).allowed:
+    named = [one for one in records.customer_records(customer, release) if one.key.rpartition("/")[2] == customer]
+    today = records.current_resources([one.document for one in named])
+    for revision in named:
+        rules = today.get(revision.document, ())
+        if rules and admitted(principal, (revision.resource, *rules), situation):
             return revision
     raise UnknownCustomer(
         f"No customer `{customer}` is known to you.",

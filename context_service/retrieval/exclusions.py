@@ -52,7 +52,7 @@ def _because(reason: str, text: Text, day: date) -> str:
             return f"On {day} it does not hold (from {ends.since or 'ever'} to {ends.until or 'further notice'})."
         case "superseded":
             return "A newer document declares that it replaces this one."
-        case "expired":
+        case "due" | "stale" | "expired":
             return "Nobody has confirmed it for longer than its source promises."
         case "duplicate":
             return "Another source of higher standing says the same."

@@ -6,16 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from context_service.freshness import freshness
+from context_service.freshness import freshness, treatment
 from context_service.model.access import Principal
 from context_service.model.applicability import Status
 from context_service.model.base import Names, admits
 from context_service.model.context import Freshness
 from context_service.model.document import Chunk, Revision
-from context_service.model.source import Source
-from context_service.policy import Situation, decide
+from context_service.model.source import Source, Treatment
+from context_service.policy import Situation, admitted, decide
 from context_service.policy.applies import Fit, Match, Regions, conditions, fit
 from context_service.records.protocol import RecordStore
+
+AGES = frozenset(state.value for state in Freshness) - {Freshness.FRESH.value}
+"""Reasons of `Gate.holds` for text that is withheld for its age."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Text:
     conditions: Mapping[str, frozenset[str]]
     freshness: Freshness
     checked_at: datetime | None
+    treatment: Treatment = "serve"
 
     @property
     def id(self) -> str:
@@ -60,21 +64,19 @@ class Gate:
         self._sources = sources
         self._regions = regions
         self._asked = asked
+        self._view = records.view(asked.release)
         self._checked = records.checked_at()
 
     def read(self, ids: Iterable[str]) -> dict[str, Text]:
         """The chunks out of `ids` that this request may read in its release, by id."""
-        chunks = [chunk for chunk in self._records.chunks(list(ids)).values() if self._in_release(chunk) and chunk.source in self._sources]
+        chunks = [chunk for chunk in self._records.chunks(list(ids)).values() if self._in_release(chunk) and self._drawn_on(chunk.source)]
         revisions = self._records.revisions(list({chunk.revision for chunk in chunks}))
         resources = self._records.current_resources(list({chunk.document for chunk in chunks}))
         failing = self._records.failing_since(list(resources))
-        allowed = {
-            document
-            for document, resource in resources.items()
-            if admits(self._asked.sources, resource.source) and decide(self._asked.principal, resource, self._asked.situation).allowed
-        }
+        verified = self._records.verified_until({revision.document: revision.version for revision in revisions.values()})
+        allowed = {document for document, rules in resources.items() if admitted(self._asked.principal, rules, self._asked.situation)}
         return {
-            chunk.id: self._text(chunk, revisions[chunk.revision], failing.get(chunk.document))
+            chunk.id: self._text(chunk, revisions[chunk.revision], failing.get(chunk.document), verified.get(chunk.document))
             for chunk in chunks
             if chunk.document in allowed and self._was_allowed(revisions[chunk.revision])
         }
@@ -88,27 +90,30 @@ class Gate:
             return "not_effective"
         if text.fit.match is Match.NO:
             return "not_applicable"
-        if text.freshness is Freshness.EXPIRED and self._sources[text.revision.source].freshness.when_expired == "withhold":
-            return "expired"
-        return None
+        return text.freshness.value if text.treatment == "withhold" else None
+
+    def _drawn_on(self, source: str) -> bool:
+        return source in self._sources and admits(self._asked.sources, source)
 
     def _in_release(self, chunk: Chunk) -> bool:
-        return chunk.added_in <= self._asked.release and (chunk.removed_in is None or self._asked.release < chunk.removed_in)
+        return self._view.holds(chunk.added_in, chunk.removed_in)
 
     def _was_allowed(self, revision: Revision) -> bool:
-        # Both today's rule and the release's have to admit: a rule that was tightened binds at once, a wider one with its release.
+        # Both today's rules and the state's own have to admit: a rule that was tightened binds at once, a wider one with its release.
         return decide(self._asked.principal, revision.resource, self._asked.situation).allowed
 
-    def _text(self, chunk: Chunk, revision: Revision, failing_since: datetime | None) -> Text:
+    def _text(self, chunk: Chunk, revision: Revision, failing_since: datetime | None, verified_until: datetime | None) -> Text:
         needed = conditions(revision.governance.applicability, self._regions)
         checked_at = last_check(self._checked.get(revision.source), failing_since)
+        promise = self._sources[revision.source].freshness
         state = freshness(
-            self._sources[revision.source].freshness,
+            promise,
             checked_at=checked_at,
             reviewed=revision.governance.reviewed,
             now=self._asked.situation.now,
+            verified_until=verified_until,
         )
-        return Text(chunk, revision, fit(needed, self._asked.known), needed, state, checked_at)
+        return Text(chunk, revision, fit(needed, self._asked.known), needed, state, checked_at, treatment(promise, state))
 
 
 def last_check(source: datetime | None, failing_since: datetime | None) -> datetime | None:

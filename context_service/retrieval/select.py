@@ -94,6 +94,11 @@ def select(
     )
 
 
+def fresher_first(selection: Selection) -> Selection:
+    """Texts that their source's promise demotes for their age come after all others, in the order they had."""
+    return replace(selection, candidates=sorted(selection.candidates, key=lambda one: selection.texts[one.chunk].treatment == "demote"))
+
+
 def by_pertinence(selection: Selection, reranker: Reranker, query: str, depth: int, added: frozenset[str]) -> Selection:
     """The first `depth` candidates, and those that were added unsearched, in the reranker's order.
 

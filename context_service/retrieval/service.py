@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from context_service.declarations.company import Declarations
@@ -13,21 +13,31 @@ from context_service.index.protocol import IndexStore, SearchFilter
 from context_service.model.access import Principal
 from context_service.model.applicability import Facet, Status
 from context_service.model.audit import Action, AuditEntry
-from context_service.model.base import admits, digest
+from context_service.model.base import admits, canonical_json, digest
 from context_service.model.conflict import Ruling, TextKey
 from context_service.model.context import ContextReply, ContextRequest, CustomerFacts, Item, Removed
 from context_service.model.rivalry import Passage
 from context_service.model.workflow import Workflow
 from context_service.policy import Situation, readable_scope
 from context_service.policy.applies import Match, Regions, conditions, fit
+from context_service.records.change_protocol import ServedDocument
 from context_service.records.protocol import RecordStore, ServedSide
 from context_service.retrieval.answer import Answer, Judge, compose
+from context_service.retrieval.as_set import as_set
 from context_service.retrieval.customer import Customer, read_customer, situation_values
-from context_service.retrieval.gate import Asked, Gate
-from context_service.retrieval.release_pin import pin_release, ruled_at
+from context_service.retrieval.gate import Asked, Gate, Text
+from context_service.retrieval.release_pin import (
+    DraftState,
+    check_reader,
+    notices_at,
+    pin_release,
+    require_unmoved,
+    ruled_at,
+    state_of_named,
+)
 from context_service.retrieval.ruled import Words
-from context_service.retrieval.search import Query, search
-from context_service.retrieval.select import Selection, by_pertinence, required_texts, select
+from context_service.retrieval.search import BRANCH_LIMIT, Found, Query, search
+from context_service.retrieval.select import Selection, by_pertinence, fresher_first, required_texts, select
 from context_service.retrieval.settle import RulingsOn, Settlement
 from context_service.retrieval.stopwatch import Stopwatch
 
@@ -36,6 +46,9 @@ SET_ASIDE_LIMIT = 20
 
 POOL = 24
 """Candidates that are read from the records and go on to ranking and conflicts."""
+
+MOST_HITS = 3_200
+"""Hits per branch at which the search for readable texts ends."""
 
 VOICE = "voice"
 
@@ -56,9 +69,10 @@ class Engine:
 
 @dataclass(frozen=True)
 class Computed:
-    """An answer, and the disputed texts that it tells."""
+    """An answer, the workflow as it was set, and the disputed texts that the answer tells."""
 
     reply: ContextReply
+    workflow: Workflow
     told: Sequence[TextKey]
 
 
@@ -79,12 +93,23 @@ class ContextService:
         self._audit(request, principal, computed)
         return computed.reply
 
-    def compute(self, request: ContextRequest, principal: Principal, extra: Sequence[Ruling] = ()) -> Computed:
-        """The answer as it would be with `extra` rulings beside those that stand, without a trace in the audit log."""
+    def compute(
+        self, request: ContextRequest, principal: Principal, extra: Sequence[Ruling] = (), *, number: int | None = None
+    ) -> Computed:
+        """The answer as it would be with `extra` rulings beside those that stand, without a trace in the audit log.
+
+        `number` is a release or standing draft that is read instead of what the request names; the caller answers for that being allowed.
+        Raises what `answer` raises, and DraftConflict when a draft is published or changed while it is read.
+        """
         engine, watch = self._engine, Stopwatch(self._engine.timer)
-        workflow = self._workflow(request, principal)
+        declared = self._workflow(request, principal)
         now = engine.now()
-        release = pin_release(engine.records, request, now)
+        context = engine.new_id()
+        if number is None:
+            check_reader(principal, request.standpoint)
+        release = pin_release(engine.records, request, now, context) if number is None else number
+        state = self._draft_state(request, release) if number is None else DraftState.of(engine.records, release)
+        workflow = as_set(engine.records, declared, release)
         situation = Situation(workflow.id, request.customer.id, now)
         customer = read_customer(engine.records, principal, request.customer, situation, release)
         known = situation_values(customer.facts, engine.declarations.company, self._regions, workflow.id, request.channel)
@@ -99,20 +124,30 @@ class ContextService:
         watch.lap("search")
         gate = Gate(engine.records, engine.declarations.sources, self._regions, asked)
         required = required_texts(engine.records, gate, asked, workflow)
-        texts = {**required.texts, **gate.read([*found.chunks[:POOL], *aside.chunks, *found.added])}
+        first = gate.read([*found.chunks[:POOL], *aside.chunks, *found.added])
+        found, read = self._refilled(gate, query, told, found, first)
+        texts = {**required.texts, **read}
         watch.lap("decide")
-        rulings_on = standing_rulings(engine.records, ruled_at(engine.records, request, release, now), extra)
+        rulings_on = standing_rulings(engine.records, ruled_at(engine.records, request.standpoint, release, now), extra)
         settled, texts = Settlement(engine.records, gate, asked, workflow.resolution, self._regions, rulings_on).settle(texts)
         selection = select(engine.records, gate, asked, required, found, aside.chunks, settled, texts)
         watch.lap("conflicts")
         reranker = self._reranker(workflow, request)
         if reranker:
             selection = by_pertinence(selection, reranker, request.query, workflow.rerank, found.added)
+        selection = fresher_first(selection)
         watch.lap("rerank")
         judge = Judge(query, engine.embedder, reranker)
         answer = compose(engine.embedder.count_tokens, judge, engine.declarations.sources, workflow, request, found, selection)
         watch.lap("assemble")
-        return Computed(self._reply(request, asked, customer.facts, answer, selection, watch), told_texts(answer.items, settled.disputed))
+        answer = replace(answer, notices=(*notices_at(request.standpoint, release), *answer.notices))
+        require_unmoved(engine.records, release, state)
+        reply = self._reply(context, asked, customer.facts, answer, selection, watch, reranker)
+        return Computed(reply, workflow, told_texts(answer.items, settled.disputed))
+
+    def _draft_state(self, request: ContextRequest, number: int) -> DraftState | None:
+        """None where no draft is named: a release never changes."""
+        return state_of_named(self._engine.records, number) if request.draft is not None else None
 
     def _workflow(self, request: ContextRequest, principal: Principal) -> Workflow:
         declared = self._engine.declarations.workflows
@@ -138,12 +173,32 @@ class ContextService:
         scope = readable_scope(asked.principal, rules, asked.situation)
         facets = {facet.key: facet for facet in records.facets()}
         holding = frozenset(key for key, facet in facets.items() if self._may_hold(facet, asked))
-        told = SearchFilter(labels=scope.labels, facets=holding, release=asked.release, effective_on=asked.day)
-        return told, SearchFilter(labels=scope.labels, facets=frozenset(facets), release=asked.release, effective_on=None)
+        view = records.view(asked.release)
+        told = SearchFilter(labels=scope.labels, facets=holding, release=view.base, effective_on=asked.day, draft=view.draft)
+        return told, replace(told, facets=frozenset(facets), effective_on=None)
 
     def _may_hold(self, facet: Facet, asked: Asked) -> bool:
         needed = conditions(facet.applicability, self._regions)
         return facet.status is Status.CURRENT and fit(needed, asked.known).match is not Match.NO
+
+    def _refilled(
+        self, gate: Gate, query: Query, where: SearchFilter, found: Found, texts: Mapping[str, Text]
+    ) -> tuple[Found, Mapping[str, Text]]:
+        """What was found with as many readable texts as an answer looks at, if there are so many.
+
+        Texts whose rule was tightened since they were indexed are found and not readable; they take nobody's place.
+        """
+        seen, limit = POOL, BRANCH_LIMIT
+        while sum(chunk in texts for chunk in found.chunks[:seen]) < POOL:
+            if seen < len(found.candidates):
+                texts = {**texts, **gate.read(found.chunks[seen : seen + POOL])}
+                seen += POOL
+            elif limit <= len(found.candidates) and limit < MOST_HITS:
+                limit *= 4
+                found, seen = search(self._engine.index, query, where, limit).including(sorted(found.added)), 0
+            else:
+                break
+        return found, texts
 
     def _own(self, customer: Customer, release: int) -> list[str]:
         """The customer's own record is always looked at: it says what no other text can, in words that no question uses."""
@@ -151,10 +206,18 @@ class ContextService:
         return [chunk.id for chunk in chunks]
 
     def _reply(
-        self, request: ContextRequest, asked: Asked, facts: CustomerFacts, answer: Answer, selection: Selection, watch: Stopwatch
+        self,
+        context: str,
+        asked: Asked,
+        facts: CustomerFacts,
+        answer: Answer,
+        selection: Selection,
+        watch: Stopwatch,
+        reranker: Reranker | None,
     ) -> ContextReply:
+        embedder = self._engine.embedder
         return ContextReply(
-            context_id=self._engine.new_id(),
+            context_id=context,
             served_at=asked.situation.now,
             release=asked.release,
             effective_on=asked.day,
@@ -166,19 +229,13 @@ class ContextService:
             conflicts=answer.conflicts,
             excluded=selection.excluded,
             notices=answer.notices,
-            models=self._models(request),
+            models={"embedder": embedder.model_id} | ({"reranker": reranker.model_id} if reranker else {}),
             usage=watch.usage(answer.tokens, answer.budget),
         )
 
     def _reranker(self, workflow: Workflow, request: ContextRequest) -> Reranker | None:
         """The reranker, unless the workflow leaves it out or the channel has no time for it."""
         return self._engine.reranker if workflow.rerank and request.channel != VOICE else None
-
-    def _models(self, request: ContextRequest) -> dict[str, str]:
-        models = {"embedder": self._engine.embedder.model_id}
-        if reranker := self._reranker(self._engine.declarations.workflows[request.workflow], request):
-            models["reranker"] = reranker.model_id
-        return models
 
     def _audit(self, request: ContextRequest, principal: Principal, computed: Computed) -> None:
         """Everything needed to reconstruct the answer: who, for whom, under which grant, release and models, and what was told."""
@@ -193,9 +250,10 @@ class ContextService:
                 "principal": principal.model_dump(mode="json"),
                 "release": reply.release,
                 "effective_on": reply.effective_on.isoformat(),
-                "declarations": digest(repr(self._engine.declarations.workflows[request.workflow])),
+                "declarations": digest(canonical_json(computed.workflow)),
                 "models": dict(reply.models),
                 "decision": reply.decision.value,
+                "milliseconds": reply.usage.milliseconds["total"],
                 "items": [item.chunk for item in reply.items],
                 "conflicts": [conflict.id for conflict in reply.conflicts],
                 "reply": digest(_recomputable(reply), length=64),
@@ -203,6 +261,10 @@ class ContextService:
         )
         with self._engine.records.writing() as tx:
             tx.add_served(ServedSide(text, reply.context_id, request.workflow, reply.served_at) for text in computed.told)
+            tx.add_served_documents(
+                ServedDocument(document, reply.context_id, request.workflow, reply.served_at)
+                for document in sorted({item.lineage.document for item in reply.items})
+            )
             tx.audit(entry)
 
 

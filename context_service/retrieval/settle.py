@@ -15,7 +15,7 @@ from context_service.model.rivalry import Passage, Rivalry, RivalryKind
 from context_service.model.workflow import DecidedBy
 from context_service.policy.applies import Match, Regions
 from context_service.records.protocol import RecordStore
-from context_service.retrieval.gate import Asked, Gate, Text
+from context_service.retrieval.gate import AGES, Asked, Gate, Text
 from context_service.retrieval.ruled import Request, Ruled, Words, apply_rulings, void_alone
 
 RulingsOn = Callable[[Sequence[str]], Sequence[Ruling]]
@@ -97,7 +97,7 @@ class Settlement:
     def _is_rival(self, texts: Mapping[str, Text], rivalry: Rivalry) -> bool:
         """Both sides may be read, neither is for other customers, neither has been withheld for its age."""
         sides = [texts.get(side.chunk) for side in (rivalry.left, rivalry.right)]
-        return all(side is not None and self._gate.holds(side) not in ("not_applicable", "expired") for side in sides)
+        return all(side is not None and self._gate.holds(side) not in AGES | {"not_applicable"} for side in sides)
 
     def _settle_copies(self, settled: Settled, texts: Mapping[str, Text], rivalries: Sequence[Rivalry]) -> None:
         for group in _groups(rivalries):
@@ -271,7 +271,8 @@ def _conflicts(texts: Mapping[str, Text], group: Sequence[Rivalry], sides: Seque
     """The lasting conflicts between these sides; copies of one text are none."""
     keys = {_key(side.passage) for side in sides}
     between = [one for one in group if one.kind is not RivalryKind.DUPLICATE and {_key(one.left), _key(one.right)} <= keys]
-    return tuple(sorted({conflict_id(one.kind, [_about(texts, one.left), _about(texts, one.right)]) for one in between}))
+    about = {side: _about(texts, side) for side in {side for one in between for side in (one.left, one.right)}}
+    return tuple(sorted({conflict_id(one.kind, [about[one.left], about[one.right]]) for one in between}))
 
 
 def _about(texts: Mapping[str, Text], passage: Passage) -> tuple[str, str]:

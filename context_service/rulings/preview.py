@@ -50,7 +50,7 @@ def _asked(records: RecordStore, contexts: Iterable[str]) -> Iterable[Asked]:
     for context in contexts:
         for record in records.audit_of(context, Action.CONTEXT_SERVED):
             request = ContextRequest.model_validate(record.entry.detail["request"])
-            if request.release is None and request.as_of is None:
+            if request.release is None and request.as_of is None and request.draft is None:
                 yield Asked(record, request, Principal.model_validate(record.entry.detail["principal"]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import combinations
 
 from context_service.conflicts.lasting import passage_words
@@ -41,10 +41,27 @@ class Shelf:
     served: Mapping[TextKey, Mapping[str, int]]
 
 
-class Reading:
-    """The conflicts that one principal may read at one moment. A conflict with a side that may not be read does not exist."""
+@dataclass(frozen=True)
+class Stand:
+    """What is looked at: the conflicts of a release or draft (`number`; None: what is served) by the rulings of `moment` and the dates of
+    `day`.
+    """
 
-    def __init__(self, records: RecordStore, declarations: Declarations, principal: Principal, now: datetime) -> None:
+    day: date
+    moment: datetime
+    number: int | None = None
+
+
+class Reading:
+    """The conflicts that one principal may read at one moment. A conflict with a side that may not be read does not exist.
+
+    `stand` says what is looked at; access is decided by `now`.
+    """
+
+    def __init__(
+        self, records: RecordStore, declarations: Declarations, principal: Principal, now: datetime, stand: Stand | None = None
+    ) -> None:
+        self.stand = stand or Stand(now.date(), now)
         self._records = records
         self._declarations = declarations
         self._principal = principal
@@ -53,7 +70,7 @@ class Reading:
 
     def views(self, conflicts: Sequence[Conflict]) -> list[ConflictView]:
         """Those of `conflicts` that may be read, in their order."""
-        head = self._records.head()
+        head = self.stand.number or self._records.head()
         by_release: dict[int, list[Conflict]] = defaultdict(list)
         for conflict in conflicts:
             by_release[conflict.release if conflict.closed else head].append(conflict)
@@ -77,7 +94,8 @@ class Reading:
         visible = [one for one in conflicts if all(passage.chunk in texts for passage in _passages(one))]
         rulings: dict[str, list[Ruling]] = defaultdict(list)
         for ruling in self._records.rulings_of([conflict.id for conflict in visible]):
-            rulings[ruling.conflict].append(ruling)
+            if ruling.made_at <= self.stand.moment:
+                rulings[ruling.conflict].append(ruling)
         documents = sorted({side.document for conflict in visible for side in conflict.sides})
         shelf = Shelf(texts, disputes, rulings, self._records.served_counts(documents, self._now - SERVED_WITHIN))
         return [self._view(conflict, shelf, gate, asked) for conflict in visible]
@@ -86,24 +104,25 @@ class Reading:
         rulings = shelf.rulings.get(conflict.id, ())
         sides = tuple(self._side_view(side, shelf) for side in conflict.sides)
         mine = any(owns(self._principal, shelf.texts[passage.chunk].revision.resource) for passage in _passages(conflict))
-        stands = state(conflict, rulings, self._decided(conflict, shelf, asked), self._declarations.workflows.keys(), self._now)
+        stands = state(conflict, rulings, self._decided(conflict, shelf, asked), self._declarations.workflows.keys(), self.stand.moment)
         return ConflictView(
             id=conflict.id,
             kind=conflict.kind,
             relation=conflict.relation,
+            release=asked.release,
             state=stands,
             severity=self._severity(conflict, sides),
             sides=sides,
             owners=conflict.owners,
             sources=tuple(sorted({side.source for side in conflict.sides})),
             mine=mine,
-            may_rule=not conflict.closed and (mine or self._principal.operator),
+            may_rule=self.stand.number is None and not conflict.closed and (mine or self._principal.operator),
             first_seen=conflict.first_seen,
-            changed_at=conflict.events[-1].at,
+            changed_at=conflict.events[-1].at if conflict.events else conflict.first_seen,
             report=self._report(conflict, rulings, shelf.texts, gate, asked),
             undecided_in=tuple(sorted(conflict.undecided_in)),
             events=conflict.events,
-            rulings=tuple(_ruling_view(one, conflict, self._now) for one in reversed(rulings)),
+            rulings=tuple(_ruling_view(one, conflict, self.stand.moment) for one in reversed(rulings)),
         )
 
     def _side_view(self, side: ConflictSide, shelf: Shelf) -> SideView:
@@ -154,7 +173,7 @@ class Reading:
 
     def _report(self, conflict: Conflict, rulings: Sequence[Ruling], texts: Mapping[str, Text], gate: Gate, asked: Asked) -> ConflictReport:
         """How this conflict alone is decided for a customer nobody knows."""
-        standing = [ruling for ruling in rulings if in_force(ruling, conflict.sides, self._now)]
+        standing = [ruling for ruling in rulings if in_force(ruling, conflict.sides, self.stand.moment)]
         settlement = Settlement(self._records, gate, asked, RANKING_RULES, self._regions, lambda _: standing)
         reports = settlement.decide(texts, _rivalries(conflict)).reports
         found = reports[0] if reports else _no_report(conflict, standing)
@@ -170,7 +189,7 @@ class Reading:
 
     def _asked(self, release: int) -> Asked:
         situation = Situation(workflow=None, customer=None, now=self._now)
-        return Asked(self._principal, situation, release, self._now.date(), {}, "*")
+        return Asked(self._principal, situation, release, self.stand.day, {}, "*")
 
     def _gate(self, asked: Asked) -> Gate:
         return Gate(self._records, self._declarations.sources, self._regions, asked)

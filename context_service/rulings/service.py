@@ -23,11 +23,14 @@ from context_service.model.conflict import (
     Ruling,
     RulingRequest,
 )
+from context_service.model.context import NOW, Standpoint
 from context_service.policy.applies import Regions, conditions
 from context_service.records.protocol import RecordStore, RecordWriter
+from context_service.retrieval.release_pin import check_reader, named_number, notices_at, ruled_at
 from context_service.retrieval.service import ContextService
+from context_service.rulings.past import conflicts_in
 from context_service.rulings.preview import preview
-from context_service.rulings.reading import SERVED_WITHIN, Reading
+from context_service.rulings.reading import SERVED_WITHIN, Reading, Stand
 from context_service.rulings.views import ConflictList, ConflictView, Filters, Preview
 from context_service.rulings.words import check_words
 
@@ -50,19 +53,26 @@ class Rulings:
         self._now = now
         self._new_id = new_id
 
-    def conflicts(self, principal: Principal, filters: Filters) -> ConflictList:
-        """Those between texts that this principal may read, the ones that wait for an owner first, then by severity."""
-        stored = [conflict for conflict in self._records.conflicts() if _concerned(conflict, filters)]
-        views = [view for view in self._reading(principal).views(stored) if _wanted(view, filters)]
+    def conflicts(self, principal: Principal, filters: Filters, at: Standpoint = NOW) -> ConflictList:
+        """Those between texts that this principal may read, the ones that wait for an owner first, then by severity.
+
+        `at` names another release, a draft, or another day, by whose dates the rules decide. Raises Forbidden for an agent that asks for a
+        draft, and what `named_number` raises.
+        """
+        reading, found = self._seen(principal, at)
+        concerned = [conflict for conflict in found if _concerned(conflict, filters)]
+        views = [view for view in reading.views(concerned) if _wanted(view, filters)]
         counts = Counter(view.state for view in views)
         chosen = [view for view in views if filters.state in (None, view.state)]
         chosen.sort(key=place)
-        return ConflictList(items=tuple(chosen), counts={one: counts[one] for one in ConflictState})
+        notices = notices_at(at, reading.stand.number or self._records.head())
+        return ConflictList(items=tuple(chosen), counts={one: counts[one] for one in ConflictState}, notices=notices)
 
-    def conflict(self, principal: Principal, conflict: str) -> ConflictView:
-        """One of them. Raises NotFound when there is none of that id between texts this principal may read."""
-        for view in self._reading(principal).views(self._records.conflicts([conflict])):
-            return view
+    def conflict(self, principal: Principal, conflict: str, at: Standpoint = NOW) -> ConflictView:
+        """One of them. Raises NotFound when there is none of that id between texts this principal may read, and what `conflicts` raises."""
+        reading, found = self._seen(principal, at, conflict)
+        for view in reading.views(found):
+            return view.model_copy(update={"notices": notices_at(at, view.release)})
         raise NotFound("No conflict of that id that you may see.", remedy="List them with GET /conflicts.", field="conflict")
 
     def rule(self, principal: Principal, conflict: str, request: RulingRequest) -> Ruling:
@@ -127,6 +137,17 @@ class Rulings:
         (stored,) = self._records.conflicts([conflict])
         self._check_free(stored, self._records.rulings_of([conflict]), request, now)
         return stored
+
+    def _seen(self, principal: Principal, at: Standpoint, conflict: str | None = None) -> tuple[Reading, list[Conflict]]:
+        """Every conflict, or one, of what is looked at, and how it is read."""
+        now = self._now()
+        check_reader(principal, at)
+        number = named_number(self._records, at, now) if at.elsewhere else None
+        moment = now if number is None else ruled_at(self._records, at, number, now)
+        reading = Reading(self._records, self._declarations, principal, now, Stand(at.effective_on or now.date(), moment, number))
+        if number is None:
+            return reading, self._records.conflicts(None if conflict is None else [conflict])
+        return reading, [one for one in conflicts_in(self._records, number, moment) if conflict in (None, one.id)]
 
     def _reading(self, principal: Principal) -> Reading:
         return Reading(self._records, self._declarations, principal, self._now())

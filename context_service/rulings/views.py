@@ -65,6 +65,7 @@ class ConflictView(Value):
     id: str
     kind: RivalryKind
     relation: Relation
+    release: int = Field(description="The release or draft it is read from; for a closed one, the last release in which it lived.")
     state: ConflictState
     severity: Severity
     sides: tuple[SideView, ...]
@@ -83,6 +84,7 @@ class ConflictView(Value):
     undecided_in: tuple[str, ...] = Field((), description="Workflows whose own order of rules decides nothing here.")
     events: tuple[ConflictEvent, ...] = Field(description="What happened to it, oldest first.")
     rulings: tuple[RulingView, ...] = Field(description="Newest first.")
+    notices: tuple[str, ...] = Field((), description="What has to be said where this is not what is served today.")
 
 
 class Filters(Value):
@@ -100,6 +102,7 @@ class ConflictList(Value):
 
     items: tuple[ConflictView, ...]
     counts: dict[ConflictState, int]
+    notices: tuple[str, ...] = ()
 
 
 class AnswerChange(Value):

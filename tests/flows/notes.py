@@ -24,8 +24,8 @@ class InterruptedSync(BaseException):
 
 class NotesConnector:
     """Goes through the folder by name. `a.txt` is a text; `a.gone`, `a.refused` and `a.unreachable` say how `a.txt` ended; `a.interrupt`
-    stops the process there, `a.down` the source, and `a.fault` is a fault of this connector. Beside a file called `partial` some texts
-    may be missing.
+    stops the process there, `a.down` the source, `a.hang` never comes to an end, and `a.fault` is a fault of this connector. Beside a
+    file called `partial` some texts may be missing.
     """
 
     version = "notes-1"
@@ -55,6 +55,8 @@ class NotesConnector:
                 raise InterruptedSync
             case ".fault":
                 raise KeyError(key)
+            case ".hang":
+                time.sleep(3600)
             case ".down":
                 raise TransientSourceError("The source does not answer.", remedy="The next sync tries again.")
 

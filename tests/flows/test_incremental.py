@@ -16,7 +16,7 @@ from tests.flows import corpora
 from tests.flows.notes import InterruptedSync
 from tests.flows.small import CountingEmbedder, SmallCompany, ask, documents
 
-SYNCS = {"runs", "outcomes"}
+SYNCS = {"runs", "outcomes", "schedule_state"}
 """Tables that tell of syncs."""
 
 Rows = dict[str, list[tuple[object, ...]]]
@@ -177,9 +177,9 @@ def test_a_source_that_breaks_off_keeps_what_it_brought_and_goes_on_later(
     assert report.runs[0].state is RunState.FAILED
     assert reason in (report.runs[0].reason or "")
     assert "deleted" not in report.runs[0].counts
-    assert report.release, "what was read before is good"
+    assert (report.release, [draft.sources for draft in report.held]) == (None, [frozenset({"notes"})]), "half of a change is not served"
     (company.texts / f"20-x.{cause}").unlink()
-    company.ingest(embedder)
+    assert company.ingest(embedder).release, "the draft that waited is completed"
     assert len(embedder.documents) == len(set(embedder.documents)), "nothing was embedded twice"
     _holds_the_second_state(company)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psutil
 import pytest
 
 from context_service.errors import SourceError, TerminalSourceError, TransientSourceError
@@ -64,15 +65,32 @@ def test_a_hanging_parser_ends_by_itself_where_nobody_is_left_to_kill_it() -> No
     ours, theirs = socket.socketpair()
     with theirs:
         command = [sys.executable, "-m", "context_service.ingest.parsing", str(theirs.fileno())]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
-    with Connection(ours.detach()) as pipe:
+        nursery = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    mine, its = socket.socketpair()
+    with ours, its:
+        socket.send_fds(ours, [b"notes"], [its.fileno()])
+        assert ours.recv(1)
+    with Connection(mine.detach()) as pipe:
+        parser = psutil.Process(pipe.recv())
         pipe.send(IMPATIENT)
         pipe.send(("notes", None))
         pipe.recv()
         pipe.send(("notes", _content("!hang").model_dump(mode="python")))
     begun = time.monotonic()
-    assert process.wait(timeout=30) != 0
+    assert nursery.wait(timeout=30) == 0
+    parser.wait(timeout=30)
     assert time.monotonic() - begun < 20
+
+
+def test_what_parsers_are_forked_from_is_replaced_when_it_dies() -> None:
+    with ParserPool(Limits(), workers=1) as pool:
+        assert pool.submit("notes", _content("# One")).result()
+    mine = psutil.Process()
+    nurseries = [child for child in mine.children() if "context_service.ingest.parsing" in child.cmdline()]
+    assert len(nurseries) == 1
+    nurseries[0].kill()
+    with ParserPool(Limits(), workers=1) as pool:
+        assert pool.submit("notes", _content("# Two")).result().elements[0].text == "Two"
 
 
 def test_the_sync_goes_on_around_items_that_break_the_parser(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from context_service.model.applicability import Applicability, Status, Window
 from context_service.model.base import admits
 from context_service.model.context import ContextReply, ContextRequest, CustomerRef, Item
 from context_service.model.document import Content, Element, ElementKind, Parsed
+from context_service.model.release import ReleaseKind
 from context_service.model.source import Company, Overrides, Source
 from context_service.model.workflow import MustInclude, Workflow
 from context_service.policy import Situation, decide
@@ -212,7 +213,7 @@ def _assert_may_be_told(records: RecordStore, principal: Principal, request: Con
     revision = records.revisions([chunk.revision])[chunk.revision]
     assert chunk.added_in <= release < (chunk.removed_in or RELEASES + 1)
     assert decide(principal, revision.resource, situation).allowed
-    assert decide(principal, records.current_resources([revision.document])[revision.document], situation).allowed
+    assert all(decide(principal, rule, situation).allowed for rule in records.current_resources([revision.document])[revision.document])
     assert admits(WORKFLOWS[request.workflow].sources, revision.source)
     assert revision.governance.status is Status.CURRENT
     assert revision.governance.effective.holds_on(request.effective_on or NOW.date())
@@ -282,14 +283,15 @@ def _publish(records: RecordStore, index: IndexStore, embedder: FakeEmbedder, ch
     deleted = [document_id(*name) for name, state in changes.items() if state is None]
     customers = [_customer(name, facts) for name, facts in CUSTOMERS.items()] if number == 1 else []
     with records.writing() as tx:
+        tx.open_draft(str(number), ReleaseKind.SYNC, NOW, "test")
         for prepared in [*customers, *new]:
             tx.put_revision(prepared.revision, prepared.version, prepared.chunks)
         for document in deleted:
             tx.remove_document(document, number)
-    reconcile(records, index, embedder, touched_in=number, report=lambda done, total: None)
+    reconcile(records, index, embedder, after=number - 1, report=lambda done, total: None)
     RivalFinder(records, COMPANY).run(number, lambda done, total: None)
     with records.writing() as tx:
-        tx.publish(number, NOW)
+        tx.publish(number, NOW, "test")
 
 
 def _document(name: Name, state: State, number: int) -> Prepared:

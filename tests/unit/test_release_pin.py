@@ -30,7 +30,7 @@ def records() -> Iterator[RecordStore]:
 
 
 def pin(records: RecordStore, now: datetime = LATER, **asked: Any) -> int:
-    return pin_release(records, ContextRequest(query="q", workflow="refund", **asked), now)
+    return pin_release(records, ContextRequest(query="q", workflow="refund", **asked), now, "context")
 
 
 def test_a_request_reads_the_current_release(records: RecordStore) -> None:
