@@ -11,6 +11,7 @@ from pydantic import Field
 from context_service.api.openapi import may_answer
 from context_service.api.paging import DEFAULT_LIMIT, Limit, Offset, Page, page_of
 from context_service.api.route import Caller
+from context_service.api.standpoint import STANDPOINT_ANSWERS, At
 from context_service.app import App
 from context_service.errors import InvalidRequest
 from context_service.model.conflict import ConflictState, Ruling, RulingRequest
@@ -29,6 +30,7 @@ class ConflictPage(Page[ConflictView]):
     next: str | None = Field(
         description="Send it as `after` for the part that follows, also when conflicts have come or gone meanwhile; null at the end."
     )
+    notices: list[str] = Field(description="What has to be said where these are not those of today.")
 
 
 def _cursor(view: ConflictView) -> str:
@@ -51,9 +53,10 @@ def _following(views: Sequence[ConflictView], cursor: str | None) -> Sequence[Co
 def add_conflicts(router: APIRouter, app: App) -> None:
     """Add the operations to `router`."""
 
-    @router.get("/conflicts", summary="List conflicts", tags=["Conflicts"], responses=may_answer(401, 422, 500, 503))
+    @router.get("/conflicts", summary="List conflicts", tags=["Conflicts"], responses=STANDPOINT_ANSWERS)
     def list_conflicts(
         caller: Caller,
+        at: At,
         state: Annotated[ConflictState | None, Query(description="Only conflicts in this state.")] = None,
         source: Annotated[str | None, Query(description="Only conflicts that a text of this source is part of.")] = None,
         kind: Annotated[RivalryKind | None, Query(description="Only conflicts of this kind.")] = None,
@@ -63,19 +66,22 @@ def add_conflicts(router: APIRouter, app: App) -> None:
         limit: Limit = DEFAULT_LIMIT,
         offset: Offset = 0,
     ) -> ConflictPage:
-        """Between texts that you may read: those that wait for an owner first, then by severity."""
-        found = app.conflicts(caller, Filters(state=state, source=source, kind=kind, mine=mine, min_severity=severity_min))
+        """Between texts that you may read: those that wait for an owner first, then by severity. With `release`, `as_of` or `draft` those
+        that live there, by the rulings of that time.
+        """
+        found = app.conflicts(caller, Filters(state=state, source=source, kind=kind, mine=mine, min_severity=severity_min), at)
         page = page_of(_following(found.items, after), limit, offset)
         more = page.offset + len(page.items) < page.total
         page.total = len(found.items)
-        return ConflictPage(counts=found.counts, next=_cursor(page.items[-1]) if more and page.items else None, **dict(page))
+        following = _cursor(page.items[-1]) if more and page.items else None
+        return ConflictPage(counts=found.counts, next=following, notices=list(found.notices), **dict(page))
 
-    @router.get("/conflicts/{conflict}", summary="Read a conflict", tags=["Conflicts"], responses=may_answer(401, 404, 422, 500, 503))
-    def read_conflict(conflict: ConflictId, caller: Caller) -> ConflictView:
+    @router.get("/conflicts/{conflict}", summary="Read a conflict", tags=["Conflicts"], responses=STANDPOINT_ANSWERS)
+    def read_conflict(conflict: ConflictId, caller: Caller, at: At) -> ConflictView:
         """The sides in their own words, how often each was told, what happened so far, the rulings, and the chain of reasons that decides
         for a customer nobody knows.
         """
-        return app.conflict(caller, conflict)
+        return app.conflict(caller, conflict, at)
 
     @router.post("/conflicts/{conflict}/ruling", summary="Rule on a conflict", tags=["Conflicts"], responses=RULING_ANSWERS)
     def rule_on_conflict(conflict: ConflictId, request: RulingRequest, caller: Caller) -> Ruling:

@@ -21,6 +21,10 @@ TAGS = [
     {"name": "Context", "description": "What agents ask."},
     {"name": "Sources", "description": "What the knowledge is made of."},
     {"name": "Conflicts", "description": "Where the sources disagree, and what was decided."},
+    {"name": "Releases", "description": "What is read, what is proposed, and how one becomes the other."},
+    {"name": "Workspaces", "description": "People's changes, before they are a draft."},
+    {"name": "Feedback", "description": "What runtimes say of their answers, and the questions whose answers have to hold."},
+    {"name": "Freshness", "description": "How well the sources keep their promises, and what is done about it."},
     {"name": "Probes", "description": "For whoever runs the service; no key is needed."},
 ]
 
@@ -29,10 +33,11 @@ MEANINGS = {
     401: "No key was sent, or nobody holds it.",
     403: "Your grant does not cover this.",
     404: "There is nothing of that name that you may see.",
-    409: "Somebody else was first: another sync is under way, or the conflict is no longer what you saw.",
+    409: "Somebody else was first: drafts are in use, or what you saw has changed since.",
     413: "The body is too large.",
     415: "The body is not declared to be JSON.",
     422: "The request does not fit; `field` names the first part that is wrong, `errors` all of them.",
+    429: "You have sent too many; wait.",
     500: "Something nobody expected; `incident` names it in the service's log.",
     503: "A store or a model does not answer, or nothing has been published yet.",
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Set
+from collections.abc import Callable, Coroutine, Iterator, Set
 from email.message import Message
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import JsonValue
@@ -38,7 +39,7 @@ def governed_router(app: App) -> APIRouter:
 
         def get_route_handler(self) -> Handler:
             handle, takes_body = super().get_route_handler(), self.body_field is not None
-            parameters = {parameter.alias for parameter in self.dependant.query_params}
+            parameters = set(_parameters(self.dependant))
 
             async def governed(request: Request) -> Response:
                 request.state.principal = await run_in_threadpool(app.authenticate, _key(request))
@@ -55,6 +56,13 @@ def governed_router(app: App) -> APIRouter:
 def _key(request: Request) -> str | None:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else None
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """The names of an operation's query parameters, and of what it depends on."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for one in dependant.dependencies:
+        yield from _parameters(one)
 
 
 def _check_parameters(request: Request, known: Set[str]) -> None:

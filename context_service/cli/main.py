@@ -4,40 +4,42 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from context_service import __version__
 from context_service.app import open_app
+from context_service.cli.common import ConfigOption, DataOption, err, out, read_settings, shell_user, told
 from context_service.cli.conflicts import show_conflicts
 from context_service.cli.demo import demo_settings, run_demo
 from context_service.cli.doctor import examine
+from context_service.cli.drafts import drafts
+from context_service.cli.freshness import show_board
+from context_service.cli.golden import golden
 from context_service.cli.logs import configure_logs
 from context_service.cli.progress import Bars
+from context_service.cli.releases import releases
 from context_service.cli.serving import serve as serve_http
 from context_service.cli.show import show_reply
 from context_service.cli.starter import create
+from context_service.cli.sync import sync_source
 from context_service.declarations.company import SCHEMAS, inspect, json_schema
-from context_service.errors import ContextServiceError, InvalidRequest
+from context_service.errors import InvalidRequest
 from context_service.model.access import Classification, Grant, Principal, PrincipalKind
 from context_service.model.conflict import ConflictState
 from context_service.model.context import ContextRequest
 from context_service.model.document import RunState
 from context_service.rulings.views import Filters
-from context_service.settings import Settings
 
-CONFLICTS_FOUND = 3
-"""Exit status of `conflicts` when any matches; 1 and 2 are those of failures and of wrong options."""
+CONFLICTS_FOUND = PROMISE_BROKEN = 3
+"""Exit status of `conflicts` when any matches, of `freshness` when a promise is broken; 1 and 2 are those of failures and of wrong options.
+"""
 
 app = typer.Typer(
     help="Governed context for customer-facing agents: current, trusted, applicable and allowed, with the reasons.",
@@ -46,31 +48,11 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-out = Console()
-err = Console(stderr=True)
-
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="The company's context.yaml. Default: CONTEXT_CONFIG.")]
-DataOption = Annotated[Path | None, typer.Option("--data", "-d", help="Folder of the embedded stores. Default: CONTEXT_DATA.")]
-
-
-def _settings(config: Path | None, data: Path | None) -> Settings:
-    given = {name: value for name, value in (("config", config), ("data", data)) if value is not None}
-    try:
-        return Settings().model_copy(update=given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = f"CONTEXT_{first['loc'][0]}".upper()
-        raise InvalidRequest(f"{name} is wrong: {first['msg']}.", remedy="Mend it in the environment or in .env.", field=name) from None
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of ours become one line and exit status 1."""
-    try:
-        yield
-    except ContextServiceError as error:
-        err.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+sync = typer.Typer(help="Sync a source out of turn, pause and resume its schedule.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(sync, name="sync")
+app.add_typer(releases, name="releases")
+app.add_typer(drafts, name="drafts")
+app.add_typer(golden, name="golden")
 
 
 @app.command()
@@ -79,8 +61,8 @@ def demo(
     stay: Annotated[bool, typer.Option("--stay/--exit", help="Leave the service running at the end, or end it.")] = True,
 ) -> None:
     """Ingest the demo company from docs, PDFs, CRM and a website, serve it, and show three customers' answers."""
-    with _told():
-        settings = demo_settings(_settings(None, data))
+    with told():
+        settings = demo_settings(read_settings(None, data))
         configure_logs(settings.log_format, logging.WARNING)  # a request's line would stand in the middle of what is shown
         run_demo(settings, out, stay=stay)
 
@@ -88,7 +70,7 @@ def demo(
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="Where to begin; files that exist are never overwritten.")] = Path()) -> None:
     """Write the smallest set of declarations that works."""
-    with _told():
+    with told():
         for path in create(folder):
             out.print(f"wrote {path}", highlight=False)
         out.print(f"\nNext: cd {folder} && context-service validate && context-service ingest", highlight=False)
@@ -105,8 +87,8 @@ def validate(
     if schema is not None:
         out.print_json(json.dumps(json_schema(schema)))
         return
-    with _told():
-        settings = _settings(config, None)
+    with told():
+        settings = read_settings(config, None)
     declarations, faults = inspect(settings.config)
     for fault in faults:
         err.print(str(fault), style="red", highlight=False, markup=False, soft_wrap=True)
@@ -122,9 +104,9 @@ def ingest(
     data: DataOption = None,
 ) -> None:
     """Sync sources and publish what changed. Safe to interrupt and to repeat."""
-    with _told(), open_app(_settings(config, data)) as service:
+    with told(), open_app(read_settings(config, data)) as service:
         with Bars(out) as bars:
-            report = service.ingest(sources or [], _operator(), bars)
+            report = service.ingest(sources or [], shell_user(), bars)
         out.print(f"Release {report.release.number} is published." if report.release else "Nothing changed; nothing was published.")
         if any(run.state is RunState.FAILED for run in report.runs):
             raise typer.Exit(1)
@@ -140,13 +122,15 @@ def ask(
     budget: Annotated[int | None, typer.Option(help="Tokens of text in the answer.")] = None,
     effective_on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Rules that hold on this day.")] = None,
     release: Annotated[int | None, typer.Option(help="Read this release instead of the current one.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Read what was served then, such as 2026-05-01T12:00:00Z.")] = None,
+    draft: Annotated[str | None, typer.Option(help="Read this draft, as it would be published; for people.")] = None,
     key: Annotated[str, typer.Option(envvar="CONTEXT_KEY", help="Your key. Default: CONTEXT_KEY.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the reply as JSON.")] = False,
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
     """Ask as an agent would, and see what it gets and why."""
-    with _told(), open_app(_settings(config, data)) as service:
+    with told(), open_app(read_settings(config, data)) as service:
         service.require_index()
         request = _request(
             query=question,
@@ -156,6 +140,8 @@ def ask(
             token_budget=budget,
             effective_on=effective_on.date() if effective_on else None,
             release=release,
+            as_of=as_of,
+            draft=draft,
         )
         reply = service.answer(request, service.authenticate(key))
         if as_json:
@@ -178,7 +164,7 @@ def conflicts(
 
     Exit status: 0 when none matches, 3 when any does, 1 when they could not be read, 2 for a wrong option.
     """
-    with _told(), open_app(_settings(config, data)) as service:
+    with told(), open_app(read_settings(config, data)) as service:
         if source is not None and source not in service.declarations.sources:
             known = ", ".join(sorted(service.declarations.sources))
             raise InvalidRequest(f"No source `{source}` is declared.", remedy=f"Use one of {known}.", field="source")
@@ -193,6 +179,89 @@ def conflicts(
 
 
 @app.command()
+def freshness(
+    key: Annotated[str, typer.Option(envvar="CONTEXT_KEY", help="Your key. Default: CONTEXT_KEY.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show how fresh the sources are that you may see. For CI and watchdogs.
+
+    Exit status: 0 when every promise is kept, 3 when one is broken, 1 when they could not be read.
+    """
+    with told(), open_app(read_settings(config, data)) as service:
+        board = service.freshness(service.authenticate(key))
+        if as_json:
+            out.print_json(board.model_dump_json())
+        else:
+            show_board(out, board)
+        if board.breaches:
+            raise typer.Exit(PROMISE_BROKEN)
+
+
+@sync.command("now")
+def sync_now(
+    source: Annotated[str, typer.Argument(help="Id of the source.")],
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it has ended.")] = True,
+    key: Annotated[str, typer.Option(envvar="CONTEXT_KEY", help="Your key, an operator's. Default: CONTEXT_KEY.")] = "",
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Sync a source out of turn: by the service where one runs, else here."""
+    with told(), open_app(read_settings(config, data)) as service:
+        run = sync_source(service, service.authenticate(key), source, out, wait=wait)
+        if run is None:
+            out.print("It is asked for.")
+        elif run.state is RunState.SUCCEEDED:
+            out.print(f"{source}: {run.state.value}, {sum(run.counts.values())} items.", highlight=False)
+        else:
+            err.print(f"{source}: {run.state.value}: {run.reason}", style="red", highlight=False, markup=False, soft_wrap=True)
+            raise typer.Exit(1)
+
+
+@sync.command("pause")
+def sync_pause(
+    source: Annotated[str, typer.Argument(help="Id of the source.")],
+    reason: Annotated[str, typer.Option(help="Told to whoever looks at the source.")] = "",
+    key: Annotated[str, typer.Option(envvar="CONTEXT_KEY", help="Your key, an operator's. Default: CONTEXT_KEY.")] = "",
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Let the schedule leave a source alone until it is resumed."""
+    with told(), open_app(read_settings(config, data)) as service:
+        service.desk.pause(service.authenticate(key), source, reason)
+        out.print(f"{source} is paused.", highlight=False)
+
+
+@sync.command("resume")
+def sync_resume(
+    source: Annotated[str, typer.Argument(help="Id of the source.")],
+    key: Annotated[str, typer.Option(envvar="CONTEXT_KEY", help="Your key, an operator's. Default: CONTEXT_KEY.")] = "",
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Let the schedule sync a source again; what it missed is made up for by one sync."""
+    with told(), open_app(read_settings(config, data)) as service:
+        service.desk.resume(service.authenticate(key), source)
+        out.print(f"{source} is resumed.", highlight=False)
+
+
+@app.command()
+def verify(
+    document: Annotated[str, typer.Argument(help="The document, as source:key.")],
+    days: Annotated[int, typer.Option(help="For how many days it counts as reviewed.")],
+    note: Annotated[str, typer.Option(help="Kept with it.")] = "",
+    key: Annotated[str, typer.Option(envvar="CONTEXT_KEY", help="Your key, an owner's. Default: CONTEXT_KEY.")] = "",
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Give your word that a document you answer for holds as it stands."""
+    with told(), open_app(read_settings(config, data)) as service:
+        verified = service.verify(service.authenticate(key), document, days, note)
+        out.print(f"{document} counts as reviewed until {verified.until:%Y-%m-%d}.", highlight=False)
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: CONTEXT_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. Default: CONTEXT_PORT.")] = None,
@@ -200,7 +269,7 @@ def serve(
     data: DataOption = None,
 ) -> None:
     """Serve the API and the console, and re-sync the sources on schedule."""
-    with _told(), open_app(_settings(config, data)) as service:
+    with told(), open_app(read_settings(config, data)) as service:
         service.require_index()
         configure_logs(service.settings.log_format)
         host, port = host or service.settings.host, service.settings.port if port is None else port
@@ -233,16 +302,16 @@ def register(
             "customers": _names(customers),
         }
     )
-    principal = Principal(id=name, kind=kind, commissioned_by=_operator(), teams=frozenset(_list(teams)), operator=operator, grant=grant)
-    with _told(), open_app(_settings(config, data)) as service:
-        out.print(service.register(principal, _operator()), highlight=False, soft_wrap=True)
+    principal = Principal(id=name, kind=kind, commissioned_by=shell_user(), teams=frozenset(_list(teams)), operator=operator, grant=grant)
+    with told(), open_app(read_settings(config, data)) as service:
+        out.print(service.register(principal, shell_user()), highlight=False, soft_wrap=True)
         err.print("Keep this key: it is stored only as a hash and not shown again.", style="dim")
 
 
 @app.command()
 def reindex(config: ConfigOption = None, data: DataOption = None) -> None:
     """Rebuild the index from the records. Texts are not embedded again unless the model changed."""
-    with _told(), open_app(_settings(config, data)) as service:
+    with told(), open_app(read_settings(config, data)) as service:
         with Bars(out) as bars:
             service.reindex(lambda done, total: bars.stage("Indexing", done, total))
         out.print(service.index.check(), highlight=False, soft_wrap=True)
@@ -253,8 +322,8 @@ def doctor(config: ConfigOption = None, data: DataOption = None) -> None:
     """Check models, stores, index, sources, disk and clock, and say what to do about each finding."""
     table = Table("", "part", "seen", "what to do", box=None, padding=(0, 2))
     sick = False
-    with _told():
-        for finding in examine(_settings(config, data)):
+    with told():
+        for finding in examine(read_settings(config, data)):
             sick = sick or not finding.well
             table.add_row("[green]✓" if finding.well else "[red]✗", escape(finding.part), escape(finding.seen), escape(finding.remedy))
     out.print(table)
@@ -268,10 +337,6 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
     if version:
         out.print(__version__)
         raise typer.Exit
-
-
-def _operator() -> str:
-    return f"cli:{os.environ.get('USER', 'operator')}"
 
 
 def _request(**fields: object) -> ContextRequest:

@@ -32,7 +32,15 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def app(company: Path) -> Iterator[App]:
+def untouched(company: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy from before anybody asked anything."""
+    folder = tmp_path_factory.mktemp("untouched") / "company"
+    shutil.copytree(company, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def app(company: Path, untouched: Path) -> Iterator[App]:
     with open_test_app(company) as opened:
         yield opened
 
@@ -67,9 +75,9 @@ def operator(api: FastAPI, keys: dict[str, str]) -> TestClient:
 
 
 @pytest.fixture
-def own_app(company: Path, tmp_path: Path) -> Iterator[App]:
+def own_app(untouched: Path, tmp_path: Path) -> Iterator[App]:
     """The company in a copy that the test may change."""
-    shutil.copytree(company, tmp_path / "own")
+    shutil.copytree(untouched, tmp_path / "own")
     with open_test_app(tmp_path / "own") as opened:
         yield opened
 

@@ -22,9 +22,24 @@ from tests.api.conftest import bearer
 EXAMPLES = 25
 """Requests per operation and mode: the whole run stays within seconds."""
 
+FRESHNESS = ["/freshness/{source}/sync", "/freshness/{source}/pause", "/freshness/{source}/resume", "/verifications"]
+RELEASES = ["/releases/{number}/rollback", "/releases/{number}/pin", "/releases/{number}/unpin"]
+DRAFTS = [f"/drafts/{{draft}}/{verb}" for verb in ("check", "approve", "discard", "publish", "canary", "widen", "take-back")]
+WORKSPACES = ["/workspaces", *(f"/workspaces/{{workspace}}/{verb}" for verb in ("edits", "stage", "discard"))]
+FEEDBACK = ["/context/{context}/feedback", "/feedback/{feedback}/promote", "/golden/run"]
 PATHS = {
-    "POST": ["/context", "/sources/{source}/sync", "/conflicts/{conflict}/ruling", "/conflicts/{conflict}/ruling/preview"],
-    "DELETE": ["/rulings/{ruling}"],
+    "POST": [
+        "/context",
+        "/sources/{source}/sync",
+        "/conflicts/{conflict}/ruling",
+        "/conflicts/{conflict}/ruling/preview",
+        *FRESHNESS,
+        *RELEASES,
+        *DRAFTS,
+        *WORKSPACES,
+        *FEEDBACK,
+    ],
+    "DELETE": ["/rulings/{ruling}", "/workspaces/{workspace}/edits/{edit}", "/golden/{golden}"],
     "GET": [
         "/sources",
         "/sources/{source}/documents",
@@ -32,6 +47,21 @@ PATHS = {
         "/documents/{source}/{key}",
         "/conflicts",
         "/conflicts/{conflict}",
+        "/releases",
+        "/releases/{number}",
+        "/releases/{base}/diff/{number}",
+        "/drafts",
+        "/drafts/{draft}",
+        "/drafts/{draft}/diff",
+        "/drafts/{draft}/impact",
+        "/workspaces",
+        "/workspaces/{workspace}",
+        "/trial",
+        "/feedback",
+        "/golden",
+        "/freshness",
+        "/events",
+        "/metrics",
         "/healthz",
         "/readyz",
     ],
