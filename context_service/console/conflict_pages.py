@@ -23,7 +23,8 @@ from context_service.console.words import STATES
 from context_service.errors import NotFound
 from context_service.model.access import Principal
 from context_service.model.conflict import ConflictState
-from context_service.model.document import Release, Revision
+from context_service.model.document import Revision
+from context_service.model.release import Release
 from context_service.model.rivalry import Passage, RivalryKind
 from context_service.rulings.views import ConflictView, Filters, SideView
 

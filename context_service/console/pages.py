@@ -17,7 +17,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from context_service.app import App, new_id
-from context_service.console import ask, conflict_pages, document_pages, login, ruling_pages, source_pages
+from context_service.console import (
+    ask,
+    conflict_pages,
+    document_pages,
+    draft_pages,
+    freshness_pages,
+    golden_pages,
+    login,
+    release_pages,
+    ruling_pages,
+    source_pages,
+    workspace_pages,
+)
 from context_service.console.rendering import ROOT, STATIC, Pages
 from context_service.console.sessions import LoginNeeded, Sessions, visitor
 from context_service.errors import ContextServiceError, NotFound, NotReady
@@ -25,6 +37,20 @@ from context_service.errors import ContextServiceError, NotFound, NotReady
 NOTHING_HERE = (
     "There is nothing here that you may see.",
     "It may have gone, or be for others to read. Follow the links from the overview.",
+)
+
+PARTS = (
+    login,
+    source_pages,
+    document_pages,
+    conflict_pages,
+    ruling_pages,
+    freshness_pages,
+    release_pages,
+    draft_pages,
+    workspace_pages,
+    golden_pages,
+    ask,
 )
 
 log = structlog.get_logger()
@@ -48,8 +74,8 @@ def _console(app: App) -> FastAPI:
     console = FastAPI(openapi_url=None, redirect_slashes=False)
     console.mount("/static", StaticFiles(directory=STATIC), name="static")
     router = _router(pages)
-    for add in (page.add_pages for page in (login, source_pages, document_pages, conflict_pages, ruling_pages, ask)):
-        add(router, app, pages)
+    for part in PARTS:
+        part.add_pages(router, app, pages)
     console.include_router(router)
     _add_error_pages(console, app, pages)
     console.add_middleware(Sessions, secret=app.settings.session_secret or secrets.token_urlsafe(32))

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from context_service.app import App
-from context_service.console import claim_words, words
+from context_service.console import change_words, claim_words, words
 from context_service.console.passages import table_rows
 from context_service.console.sessions import form_token
 from context_service.model.access import Principal
@@ -29,6 +29,7 @@ FILTERS: tuple[Callable[..., object], ...] = (
     words.lasting,
     words.listed,
     words.moment,
+    words.seconds,
     words.taken_out,
     claim_words.value_kind,
     claim_words.value_words,
@@ -88,6 +89,7 @@ class Pages:
             claims_url=claims_url,
             words=words,
             claim_words=claim_words,
+            terms=change_words,
         )
         self._environment.filters.update({filter_.__name__: filter_ for filter_ in FILTERS})
         self._environment.tests["web_address"] = is_web_address

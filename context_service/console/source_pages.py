@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 
@@ -16,7 +17,8 @@ from context_service.errors import NotFound
 from context_service.freshness import freshness
 from context_service.model.access import Principal
 from context_service.model.context import Freshness
-from context_service.model.document import Release, Revision
+from context_service.model.document import Revision
+from context_service.model.release import Release
 from context_service.retrieval.browse import SourceView
 from context_service.rulings.views import Filters
 
@@ -71,7 +73,7 @@ def _answers_for(person: Principal, source: SourceView) -> bool:
 
 
 def _current_release(app: App) -> Release | None:
-    return next(reversed(app.records.releases()), None)
+    return app.records.release(app.records.head())
 
 
 def _source_view(app: App, person: Principal, source: str) -> SourceView:
@@ -83,10 +85,11 @@ def _source_view(app: App, person: Principal, source: str) -> SourceView:
 
 def _rows(app: App, revisions: Sequence[Revision], number: int, source: SourceView) -> Slice[DocumentRow]:
     shown = sliced(revisions, number, DOCUMENTS_SHOWN)
-    rows = [DocumentRow(one, _freshness(app, one, source)) for one in shown.rows]
+    verified = app.records.verified_until({one.document: one.version for one in shown.rows})
+    rows = [DocumentRow(one, _freshness(app, one, source, verified.get(one.document))) for one in shown.rows]
     return Slice(rows, shown.number, shown.last, shown.total)
 
 
-def _freshness(app: App, revision: Revision, source: SourceView) -> Freshness:
-    promise = app.declarations.sources[source.id].freshness
-    return freshness(promise, checked_at=source.checked_at, reviewed=revision.governance.reviewed, now=app.now())
+def _freshness(app: App, revision: Revision, source: SourceView, verified_until: datetime | None) -> Freshness:
+    promise, reviewed = app.declarations.sources[source.id].freshness, revision.governance.reviewed
+    return freshness(promise, checked_at=source.checked_at, reviewed=reviewed, now=app.now(), verified_until=verified_until)

@@ -9,6 +9,8 @@ from context_service.model.access import Access
 from context_service.model.applicability import Applicability, Window
 from context_service.model.base import Names
 from context_service.model.conflict import Ruling, RulingOutcome, RulingScope
+from context_service.model.schedule import Delivery
+from context_service.model.source import Promise
 
 DECISIONS = {
     "answer": ("Answer", "An agent can answer from the texts below."),
@@ -89,6 +91,8 @@ EXCLUSIONS = {
     "not_applicable": "holds for other customers",
     "not_effective": "not in force on that day",
     "superseded": "replaced by another document",
+    "due": "due for a check",
+    "stale": "stale",
     "expired": "expired",
     "duplicate": "said elsewhere already",
     "conflict": "lost against another source",
@@ -96,6 +100,14 @@ EXCLUSIONS = {
     "draft": "not finished yet",
 }
 FRESHNESS = {"fresh": "Fresh", "due": "Due for a check", "stale": "Stale", "expired": "Expired"}
+EVENTS = {
+    "freshness_worsened": "Promise broken",
+    "freshness_recovered": "Better again",
+    "source_failing": "Keeps failing",
+    "source_mended": "Answers again",
+}
+TREATMENTS = {"mark": "marked", "demote": "told after fresher texts", "withhold": "kept from agents"}
+DELIVERIES = {"pending": "on its way", "delivered": "delivered", "abandoned": "given up"}
 STATUS = {"current": "Current", "draft": "Draft", "withdrawn": "Withdrawn"}
 OUTCOMES = {
     "new": "new",
@@ -142,6 +154,40 @@ def ago(value: datetime | None, now: datetime) -> str:
     if value is None:
         return "never"
     return "just now" if now - value < timedelta(minutes=1) else f"{lasting(now - value)} ago"
+
+
+def until(value: datetime, now: datetime) -> str:
+    """`in 3 hours`; `now` where that is past."""
+    return f"in {lasting(value - now)}" if value - now >= timedelta(seconds=1) else "now"
+
+
+def seconds(value: float) -> str:
+    """`0.4 s`, `12 s`, `3 minutes`."""
+    return lasting(timedelta(seconds=value)) if value >= 120 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+
+
+def promise(declared: Promise) -> str:
+    """How often a source is checked, and what its age does to its texts."""
+    every = lasting(declared.every).removeprefix("1 ")
+    how_often = f"checked at {declared.cron} ({declared.time_zone})" if declared.cron else f"checked every {every}"
+    ages = (
+        (declared.due, "due", declared.when_due),
+        (declared.stale, "stale", declared.when_stale),
+        (declared.expired, "expired", declared.when_expired),
+    )
+    parts = [f"{name} after {lasting(age)}{_treated(treatment)}" for age, name, treatment in ages]
+    return f"{how_often}; {', '.join(parts)}"
+
+
+def _treated(treatment: str) -> str:
+    return f" ({TREATMENTS[treatment]})" if treatment in TREATMENTS else ""
+
+
+def delivery(value: Delivery) -> str:
+    """What became of a delivery."""
+    said = DELIVERIES[value.state.value]
+    error = value.attempts[-1].error if value.attempts else None
+    return f"{said}, tried {count_of(len(value.attempts), 'time')}: {error}" if error else said
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:
@@ -201,6 +247,8 @@ def mark(value: str) -> str:
             return "part of an open conflict"
         case "depends_on":
             return f"depends on the customer’s {detail}"
+        case "demoted":
+            return "told after fresher texts"
         case "instructs_agent":
             return "held words that try to instruct the agent; they were taken out"
     return FRESHNESS.get(kind, kind.replace("_", " ")).lower()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -13,42 +16,27 @@ from tests.companies import AGENT, OWNER
 
 QUESTION = {"query": "Can I return my kettle?", "workflow": "refund", "customer": {"id": "C-1"}}
 
-OPERATIONS = [
-    ("POST", "/context"),
-    ("GET", "/sources"),
-    ("GET", "/sources/handbook/documents"),
-    ("GET", "/sources/handbook/runs"),
-    ("POST", "/sources/handbook/sync"),
-    ("GET", "/documents/handbook/returns.md"),
-    ("GET", "/conflicts"),
-    ("GET", "/conflicts/none"),
-    ("POST", "/conflicts/none/ruling"),
-    ("POST", "/conflicts/none/ruling/preview"),
-    ("DELETE", "/rulings/unknown"),
-]
 OPEN = ["/healthz", "/readyz", "/docs", "/openapi.json", "/docs/static/docs.js", "/docs/static/swagger/swagger-ui.css"]
 
 
-def test_the_table_of_operations_is_complete(api: FastAPI) -> None:
-    described = {(method.upper(), path) for path, methods in api.openapi()["paths"].items() for method in methods}
-    named = {(method, _template(path)) for method, path in OPERATIONS} | {("GET", "/healthz"), ("GET", "/readyz")}
-    assert described == named
+def governed(api: FastAPI) -> Iterator[tuple[str, str]]:
+    """Every operation but the probes, with something in the place of each part of its path."""
+    for path, methods in api.openapi()["paths"].items():
+        if path not in OPEN:
+            yield from ((method.upper(), re.sub(r"\{\w+\}", "1", path)) for method in methods)
 
 
-def _template(path: str) -> str:
-    shapes = {"handbook": "{source}", "returns.md": "{key}", "none": "{conflict}", "unknown": "{ruling}"}
-    return "/".join(shapes.get(part, part) for part in path.split("/"))
-
-
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer ", "Bearer wrong", "Basic dXNlcjpwYXNz", "wrong", "Bearer \xff\xfe"])
-def test_a_governed_operation_refuses_whoever_holds_no_key(client: TestClient, method: str, path: str, header: str | None) -> None:
+def test_every_governed_operation_refuses_whoever_holds_no_key(api: FastAPI, client: TestClient, header: str | None) -> None:
     headers = {} if header is None else {b"authorization": header.encode("latin-1")}
-    reply = client.request(method, path, headers=headers)
-    assert reply.status_code == 401
-    assert reply.headers["www-authenticate"].startswith("Bearer")
-    assert reply.json()["code"] == "unauthenticated"
-    assert "Bearer" in reply.json()["remedy"]
+    asked = list(governed(api))
+    assert len(asked) > 40
+    for method, path in asked:
+        reply = client.request(method, path, headers=headers)
+        assert reply.status_code == 401, (method, path)
+        assert reply.headers["www-authenticate"].startswith("Bearer")
+        assert reply.json()["code"] == "unauthenticated"
+        assert "Bearer" in reply.json()["remedy"]
 
 
 def test_a_stranger_is_refused_before_the_body_is_looked_at(client: TestClient) -> None:

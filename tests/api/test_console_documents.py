@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import product
 
 import pytest
 from starlette.testclient import TestClient
@@ -62,7 +63,7 @@ def test_conditions_and_prohibitions_are_told_with_a_claim(own_app: App) -> None
 
 
 def test_the_claims_of_a_long_document_have_pages_of_their_own(own_app: App) -> None:
-    lines = [f"The lamp of batch {number} shines for {number} hours." for number in range(CLAIMS_PER_PAGE + 1)]
+    lines = [f"The {name}a lamp shines all night." for name in map("".join, product("bdfgk", "aeiou", "lmnrs"))][: CLAIMS_PER_PAGE + 1]
     (own_app.declarations.folders["handbook"] / "batches.md").write_text("# Batches\n\n" + "\n\n".join(lines) + "\n", "utf-8")
     own_app.ingest(["handbook"], "test", Silent())
     client = log_in(browser(served(own_app)), own_app.register(OWNER, "test"))
@@ -150,7 +151,9 @@ def test_a_state_that_was_for_others_stays_with_them(own_app: App) -> None:
     path.write_text("---\naccess: {classification: internal, audiences: [staff]}\n---\n# Plans\n\nWe plan to close the shop.\n", "utf-8")
     own_app.ingest(["handbook"], "test", Silent())
     path.write_text("# Plans\n\nThe shop stays open.\n", "utf-8")
-    own_app.ingest(["handbook"], "test", Silent())
+    (widened,) = own_app.ingest(["handbook"], "test", Silent()).held
+    own_app.control.gates.approve(OPERATOR, widened.id, own_app.control.gates.check(OPERATOR, widened.id).digest, "It is decided.")
+    own_app.releases.publish(OPERATOR, widened.id)
     owner, operator = (log_in(browser(served(own_app)), own_app.register(one, "test")) for one in (OWNER, OPERATOR))
     address = "/console/document/changes?ref=handbook:plans.md&old=2&new=3"
     assert "close the shop" in text_of(owner.get(address).text)

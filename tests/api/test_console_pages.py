@@ -63,7 +63,7 @@ def test_a_source_page_tells_of_its_documents_runs_and_promise(owner: TestClient
     told = text_of(owner.get("/console/sources/handbook").text)
     assert "7 documents that you may read" in told
     assert "Returns returns.md Current policy always public, for customer-agents 1 Sep 2026" in told
-    assert "Checked every 6 hours. Unchecked for 14 days its text counts as stale" in told
+    assert "Checked every 6 hours; due after 2 days, stale after 14 days (marked), expired after 60 days (marked)" in told
     assert "Succeeded" in told
 
 

@@ -36,9 +36,9 @@ def _routes(console: FastAPI) -> list[Route]:
 
 def test_every_page_but_the_login_sends_a_visitor_to_log_in_and_back(api: FastAPI) -> None:
     asked = [path for method, path in pages(api) if method == "GET" and path != "/console/login"]
-    assert len(asked) == 9
+    assert len(asked) == 27
     for path in asked:
-        reply = browser(api).get(path + "?ref=handbook:returns.md&old=1&new=1")
+        reply = browser(api).get(path.replace("{number}", "1") + "?ref=handbook:returns.md&old=1&new=1&base=1&number=1")
         assert reply.status_code == 303, path
         assert reply.headers["location"].startswith("/console/login?then=%2Fconsole%2F"), path
 
@@ -48,9 +48,32 @@ def test_every_form_is_refused_without_the_token_of_its_session(api: FastAPI, ke
     assert sorted(forms) == [
         "/console/ask",
         "/console/conflicts/{conflict}/rule",
+        "/console/drafts/{draft}/approve",
+        "/console/drafts/{draft}/check",
+        "/console/drafts/{draft}/discard",
+        "/console/drafts/{draft}/publish",
+        "/console/freshness/{source}/pause",
+        "/console/freshness/{source}/resume",
+        "/console/freshness/{source}/sync",
+        "/console/golden/promote",
+        "/console/golden/{name}/drop",
         "/console/login",
         "/console/logout",
+        "/console/releases/restore",
+        "/console/releases/{number}/pin",
+        "/console/releases/{number}/rollback",
+        "/console/releases/{number}/unpin",
         "/console/rulings/{ruling}/undo",
+        "/console/trial/take-back",
+        "/console/trial/widen",
+        "/console/verify",
+        "/console/workspaces",
+        "/console/workspaces/{name}/discard",
+        "/console/workspaces/{name}/document",
+        "/console/workspaces/{name}/edits/{edit}/remove",
+        "/console/workspaces/{name}/ruling",
+        "/console/workspaces/{name}/settings",
+        "/console/workspaces/{name}/stage",
     ]
     owner, other = log_in(browser(api), keys["owner"]), browser(api)
     strange = token_of(other.get("/console/login").text)

@@ -116,6 +116,23 @@ def missing(visit: Visit) -> None:
     visit.go("/console/nope", 404)
 
 
+def freshness(visit: Visit) -> None:
+    visit.go("/console/freshness").get_by_role("heading", name="What was told").wait_for()
+
+
+def verify(visit: Visit) -> None:
+    visit.go("/console/document?ref=handbook:returns.md").get_by_role("link", name="verify it").click()
+    visit.page.get_by_role("heading", name="Verify this document").wait_for()
+
+
+def unverified(visit: Visit) -> None:
+    verify(visit)
+    visit.page.get_by_label("For how many days?").fill("")
+    visit.page.locator("form.card").evaluate("form => form.noValidate = true")
+    visit.page.get_by_role("button", name="Verify").click()
+    visit.page.get_by_role("alert").wait_for()
+
+
 def login(visit: Visit) -> None:
     visit.go("/console/").get_by_role("button", name="Log out").click()
     visit.page.get_by_role("heading", name="Log in").wait_for()
@@ -123,9 +140,9 @@ def login(visit: Visit) -> None:
 
 PAGES: list[Callable[[Visit], None]] = [
     overview, source, document, claims, claims_alone, changes, conflicts, decided, undecided, rule_form, conditions, unreasoned, preview,
-    question, answer, fault, missing, login,
+    question, answer, fault, freshness, verify, unverified, missing, login,
 ]  # fmt: skip
-REFUSED = {fault, missing, unreasoned}
+REFUSED = {fault, missing, unreasoned, unverified}
 """Pages that come with a status of 400 and more, which Chromium notes in its console."""
 
 
