@@ -23,6 +23,8 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 STAMP = VENV / "installed"
 SUPPORTED = ((3, 11), (3, 12))
 CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))
+# A process for every core; a file's tests share what the first of them has set up. The slow files come first by name.
+TESTS = ("pytest", "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,7 +88,7 @@ def _show(line: str) -> None:
 def check(rest: list[str]) -> int:
     """Format, lint and types, then the tests; every step runs, and the first failure decides the exit status."""
     results = [run(*command) for command in CHECKS]
-    return next((result for result in results if result), 0) or run("pytest", *rest)
+    return next((result for result in results if result), 0) or run(*TESTS, *rest)
 
 
 def run(name: str, *arguments: str) -> int:

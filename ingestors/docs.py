@@ -16,7 +16,7 @@ from ingestors.docs_text import Draft, parse_email, parse_html, parse_markdown, 
 from ingestors.docs_word import parse_word
 from ingestors.files import FolderReader, Formats
 from ingestors.files_magic import misnamed
-from ingestors.partition import VERSION
+from ingestors.partition import VERSION, load
 from ingestors.text import first_title
 
 REVISION = "1"
@@ -56,6 +56,11 @@ class DocsConnector:
     def events(self) -> Iterator[Event]:
         """See Connector.events."""
         return self._reader.events()
+
+    @staticmethod
+    def load() -> None:
+        """See Connector."""
+        load("html", "text")
 
     @staticmethod
     def parse(content: Content, limits: Limits) -> Parsed:

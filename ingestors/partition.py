@@ -62,6 +62,12 @@ def unreadable(kind: str, error: Exception) -> TerminalSourceError:
     return TerminalSourceError(f"cannot be read as {kind}: {reason}", remedy="Open the file, repair it and save it again.")
 
 
+def load(*kinds: str) -> None:
+    """Import the partitioners of `kinds` now, so that the first item does not wait for it."""
+    for kind in kinds:
+        _partitioner(kind)
+
+
 @cache
 def _partitioner(kind: str) -> Callable[..., list[Piece]]:
     _stay_offline()

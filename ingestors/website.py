@@ -11,6 +11,7 @@ from ingestors.html import elements_from_html
 from ingestors.http import GuardedClient
 from ingestors.http_guard import Network
 from ingestors.options import checked_options
+from ingestors.partition import load
 from ingestors.website_content import main_content
 from ingestors.website_crawl import Crawl, WebsiteOptions
 from ingestors.website_page import decoded, document, language
@@ -35,6 +36,11 @@ class WebsiteConnector:
             self._pull.limits, allow_private=options.allow_private, user_agent=options.user_agent, network=self._network
         ) as client:
             yield from Crawl(self._pull, options, self._site, client, self._network).events()
+
+    @staticmethod
+    def load() -> None:
+        """See Connector."""
+        load("html")
 
     @staticmethod
     def parse(content: Content, limits: Limits) -> Parsed:  # noqa: ARG004  (the crawl has bounded the bytes)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 
 from context_service.conflicts.values import mask, read_values
 from context_service.model.base import digest
@@ -26,7 +28,8 @@ def passage_words(passage: Passage, text: str, headings: Iterable[str]) -> str:
     return text[passage.start : passage.end] if passage.end > passage.start else " › ".join(headings)
 
 
-def signature(text: str, headings: Iterable[str]) -> str:
+@lru_cache(maxsize=10_000)
+def signature(text: str, headings: tuple[str, ...]) -> str:
     """What a passage is about: its words without its values. Another amount in the same sentence has the same signature."""
     words = _words(MEASURE.sub(" ", mask(text, read_values(text))))
     return " ".join(words if len(words) >= FEWEST_WORDS else [*_words(" ".join(headings)), *words])
@@ -37,18 +40,25 @@ def successors(ended: Mapping[str, Collection[About]], begun: Mapping[str, Colle
 
     Between the same documents, of which one at least says much the same as before: who rewrites one side leaves the other.
     """
-    kin = {(new, old): _kinship(ended[old], begun[new]) for new in begun for old in ended}
+    between: dict[frozenset[str], list[str]] = defaultdict(list)
+    for old, sides in ended.items():
+        between[_documents(sides)].append(old)
+    kin = {(new, old): _kinship(ended[old], sides) for new, sides in begun.items() for old in between.get(_documents(sides), ())}
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for new, old in sorted(kin, key=lambda pair: (-kin[pair], pair)):
-        if kin[new, old] >= SAME_SUBJECT and new not in found and old not in found.values():
+        if kin[new, old] >= SAME_SUBJECT and new not in found and old not in taken:
             found[new] = old
+            taken.add(old)
     return found
 
 
+def _documents(sides: Collection[About]) -> frozenset[str]:
+    return frozenset(document for document, _ in sides)
+
+
 def _kinship(before: Collection[About], after: Collection[About]) -> float:
-    """The highest share of common words of what one document said before and says after."""
-    if {document for document, _ in before} != {document for document, _ in after}:
-        return 0.0
+    """The highest share of common words of what one document said before and says after; both are between the same documents."""
     return max(_common(a, b) for document, a in before for other, b in after if document == other)
 
 

@@ -6,7 +6,7 @@ in their order; the first that tells two rivals apart decides between them. Ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -258,6 +258,15 @@ def decided_by(
     if any(side.passage in disputed for side in resolution.undecided):
         return None
     return next((loss.rule for loss in resolution.losses if loss.claimant.passage in disputed), DecidedBy.STATUS)
+
+
+def bearing(other: Claimant, side: Claimant, day: date) -> Hashable:
+    """What `decided_by` looks at of a rival that contradicts `side`: of two with the same bearing on each side, one is as good as both.
+
+    Before any ruling, and for rivals that are held against no more than the sides.
+    """
+    beats = tuple((rule(other, side), rule(side, other)) for rule in RULES.values())
+    return _gate(other, day) is None, frozenset(other.conditions.items()), beats
 
 
 def _holds_with(other: Claimant, sides: Sequence[Claimant]) -> bool:
