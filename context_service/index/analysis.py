@@ -13,6 +13,7 @@ ANALYSIS_VERSION = "1"
 """Changes whenever the same text would give other terms; an index built under another version is rebuilt."""
 
 WORD = re.compile(r"[^\W_]+(?:[.,:][0-9]+)*(?:'[^\W_]+)?")
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 STOP_WORDS = frozenset(
     """
     a an and are as at be been by can could did do does for from had has have how i if in is it its me my of on or our s so that the
@@ -31,7 +32,11 @@ def analyze(text: str) -> list[str]:
 def _fold(text: str) -> str:
     # Compatibility forms first: they may hold capitals.
     folded = unicodedata.normalize("NFKD", text).casefold().replace("’", "'")
-    return "".join(char for char in folded if not unicodedata.combining(char))
+    return folded if folded.isascii() else BEYOND_ASCII.sub(_without_marks, folded)
+
+
+def _without_marks(found: re.Match[str]) -> str:
+    return "".join(char for char in found[0] if not unicodedata.combining(char))
 
 
 @lru_cache(maxsize=100_000)

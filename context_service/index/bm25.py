@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,17 +111,29 @@ def with_segment(segments: Sequence[Segment], newest: Segment) -> tuple[Segment,
     return (*kept, newest)
 
 
+class Statistics(NamedTuple):
+    """What scores depend on besides the text itself: how many texts are admitted, and their number of terms together."""
+
+    texts: int
+    terms: int
+
+
 def bm25(
-    segments: Iterable[Segment], lengths: NDArray[np.int32], admitted: NDArray[np.bool_], query: Mapping[int, int]
+    segments: Iterable[Segment],
+    lengths: NDArray[np.int32],
+    admitted: NDArray[np.bool_],
+    statistics: Statistics,
+    query: Mapping[int, int],
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Admitted rows that share a term with the query, rising, and their scores.
 
-    `lengths` and `admitted` speak of every row; `query` counts terms by key, and a term asked for twice counts twice.
+    `lengths` and `admitted` speak of every row, `statistics` of those admitted; `query` counts terms by key, and a term asked for twice
+    counts twice.
     """
-    texts = int(np.count_nonzero(admitted))
+    texts, terms = statistics
     if not texts:
         return np.empty(0, np.intp), np.empty(0, np.float64)
-    average = int(lengths[admitted].sum(dtype=np.int64)) / texts
+    average = terms / texts
     scores = np.zeros(len(admitted))
     # One order of terms, whatever the corpus: floating-point sums depend on it.
     for key, times in sorted(query.items()):

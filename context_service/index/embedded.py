@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -54,8 +54,18 @@ class EmbeddedIndex:
 
     def chunks(self, touched_in: int | None = None, *, after: int | None = None) -> dict[str, tuple[int, int]]:
         """See IndexStore.chunks."""
-        with self._lock, self._file.reading():
-            return self._file.ranges(touched_in, after)
+        return {chunk: (added_in, removed_in) for chunk, added_in, removed_in in self.ranges(touched_in, after=after)}
+
+    def ranges(self, touched_in: int | None = None, *, after: int | None = None) -> Iterator[tuple[str, int, int]]:
+        """See IndexStore.ranges. Reads a part at a time, and lets searches and writers in between."""
+        last = ""
+        while True:
+            with self._lock, self._file.reading():
+                some = self._file.ranges(touched_in, after, last)
+            if not some:
+                return
+            yield from some
+            last = some[-1][0]
 
     def clear(self) -> None:
         """See IndexStore.clear."""

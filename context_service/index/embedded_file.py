@@ -26,6 +26,7 @@ from context_service.index.vectors import stacked
 
 LAYOUT_VERSION = 1
 PAGE_POINTS = 8192
+RANGES_AT_ONCE = 8192
 BUSY_SECONDS = 30.0
 WAL_ATTEMPTS = 100
 WAL_PAUSE_SECONDS = 0.02
@@ -52,6 +53,7 @@ PAGES = """
 RANGES = """
     SELECT chunk, added_in, removed_in FROM point
     WHERE (?1 IS NULL OR added_in = ?1 OR removed_in = ?1) AND (?2 IS NULL OR added_in > ?2 OR (removed_in > ?2 AND removed_in < ?3))
+    AND chunk > ?4 ORDER BY chunk LIMIT ?5
 """
 
 
@@ -105,10 +107,9 @@ class IndexFile:
         rows = self._reader.execute("SELECT seq, id, removed_in FROM change WHERE seq > ? ORDER BY seq", (after,)).fetchall()
         return {row[1]: row[2] for row in rows}, rows[-1][0] if rows else after
 
-    def ranges(self, touched_in: int | None, after: int | None) -> dict[str, tuple[int, int]]:
-        """`added_in` and `removed_in` by chunk. Inside `reading`."""
-        rows = self._reader.execute(RANGES, (touched_in, after, FOREVER))
-        return {chunk: (added_in, removed_in) for chunk, added_in, removed_in in rows}
+    def ranges(self, touched_in: int | None, after: int | None, beyond: str) -> list[tuple[str, int, int]]:
+        """Some (chunk, added_in, removed_in) that come next after the chunk `beyond`, by chunk; none at the end. Inside `reading`."""
+        return self._reader.execute(RANGES, (touched_in, after, FOREVER, beyond, RANGES_AT_ONCE)).fetchall()
 
     def write(self, points: Sequence[Point]) -> None:
         """Add points, replacing those of the same chunk; of a chunk given twice the last counts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -85,6 +85,12 @@ class IndexStore(Protocol):
     def chunks(self, touched_in: int | None = None, *, after: int | None = None) -> dict[str, tuple[int, int]]:
         """Chunk ids held with their (added_in, removed_in): all, or those that release `touched_in`, or any above `after`, added or
         removed.
+        """
+        ...
+
+    def ranges(self, touched_in: int | None = None, *, after: int | None = None) -> Iterator[tuple[str, int, int]]:
+        """The same, each as (chunk, added_in, removed_in) and by rising chunk id, for callers that cannot hold them all. What is written
+        meanwhile may be seen or not.
         """
         ...
 

@@ -107,6 +107,11 @@ class QdrantIndex:
                 found[payload["chunk"]] = (payload["added_in"], payload["removed_in"])
         return found
 
+    def ranges(self, touched_in: int | None = None, *, after: int | None = None) -> Iterator[tuple[str, int, int]]:
+        """See IndexStore.ranges. The server keeps no order of texts, so all are held here."""
+        for chunk, (added_in, removed_in) in sorted(self.chunks(touched_in, after=after).items()):
+            yield chunk, added_in, removed_in
+
     def clear(self) -> None:
         """See IndexStore.clear."""
         with self._guarded():

@@ -20,8 +20,8 @@ import pytest
 
 from context_service.errors import StoreError
 from context_service.index.embedded import FILE_NAME, EmbeddedIndex, open_embedded_index
-from context_service.index.embedded_memory import BLOCK_ROWS
 from context_service.index.protocol import FOREVER, Hit
+from context_service.index.quantised import BLOCK_ROWS
 from tests.contract.index_writer import SIZE
 from tests.index_points import DIMENSION, dense_chunks, lexical_chunks, point, random_units, unit, where
 

@@ -251,6 +251,8 @@ def test_chunks_touched_in_a_release_are_those_it_added_or_removed(index: IndexS
     assert index.chunks(touched_in=9) == {}
     assert index.chunks(after=2) == {"b": (2, 3), "c": (3, FOREVER)}
     assert index.chunks(after=3) == {}
+    assert list(index.ranges(touched_in=2)) == [("a", 1, 2), ("b", 2, 3)]
+    assert list(index.ranges(after=2)) == [("b", 2, 3), ("c", 3, FOREVER)]
 
     assert len(index.chunks()) == 4
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from context_service.index.bm25 import MOST, Segment, bm25, idf, postings_of, saturation, term_counts, term_key, with_segment
+from context_service.index.bm25 import MOST, Segment, Statistics, bm25, idf, postings_of, saturation, term_counts, term_key, with_segment
 
 TEXTS = ["refund order", "refund refund invoice", "hub", "", "refund order order parcel camera"]
 Scores = dict[int, float]
@@ -27,7 +27,8 @@ def lengths(texts: list[str]) -> NDArray[np.int32]:
 
 def scores(segments: tuple[Segment, ...], query: str, admitted: list[bool] | None = None) -> Scores:
     allowed = np.array(admitted or [True] * len(TEXTS))
-    rows, found = bm25(segments, lengths(TEXTS), allowed, term_counts(query))
+    statistics = Statistics(int(allowed.sum()), int(lengths(TEXTS)[allowed].sum()))
+    rows, found = bm25(segments, lengths(TEXTS), allowed, statistics, term_counts(query))
     return dict(zip(rows.tolist(), found.tolist(), strict=True))
 
 
