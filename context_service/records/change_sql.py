@@ -16,7 +16,7 @@ from context_service.records import tables
 from context_service.records.backends import Backend
 from context_service.records.change_protocol import ChangeStore, ChangeWriter, ServedDocument
 from context_service.records.columns import dump, load
-from context_service.records.queries import in_parts
+from context_service.records.queries import among, in_parts
 
 
 class SqlChangeWriter(ChangeWriter):
@@ -106,7 +106,7 @@ class SqlChangeStore(ChangeStore):
             select(tables.served_documents).where(column.served_at >= since).order_by(column.served_at.desc(), column.context).limit(limit)
         )
         with self._reading() as connection:
-            rows = in_parts(connection, documents, lambda part: told.where(column.document.in_(part)))
+            rows = in_parts(connection, documents, told.where(among(column.document)))
         newest = sorted(rows, key=lambda row: (row.served_at, row.context, row.document), reverse=True)
         answers = {row.context: ServedDocument(row.document, row.context, row.workflow, row.served_at) for row in newest}
         return list(answers.values())[:limit]

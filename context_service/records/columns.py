@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from pydantic import JsonValue
@@ -16,6 +17,9 @@ from context_service.model.base import Value, digest
 
 LONGEST_NAME = 2_000
 """Bytes of a name in a column; PostgreSQL indexes at most some 2,700."""
+
+VALUES_KEPT = 5_000
+"""Values that are kept beside their stored texts, the last used ones; some 5 KB each."""
 
 _UNSTORABLE = re.compile("[\x00\x1a\ud800-\udfff]")
 _ESCAPED = re.compile("\x1a([0-9a-f]{4})")
@@ -35,7 +39,8 @@ class PlainText(TypeDecorator[str]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Undo the escaping."""
-        return None if value is None else _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+        # Hardly any text holds an escape, and looking for the mark alone costs far less than looking for the pattern.
+        return value if value is None or "\x1a" not in value else _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
 
 
 class Name(PlainText):
@@ -89,6 +94,12 @@ def load(kind: type[V], payload: str, **columns: JsonValue) -> V:
             f"A stored {kind.__name__} cannot be read.",
             remedy="Somebody changed it by hand or a newer version wrote it: restore the records from a backup or run that version.",
         ) from error
+
+
+@lru_cache(maxsize=VALUES_KEPT)
+def load_shared(kind: type[V], payload: str, **columns: JsonValue) -> V:
+    """As `load`, for what is read again and again. Equal stored texts give the same frozen value, so none can be out of date."""
+    return load(kind, payload, **columns)
 
 
 def _escape(text: str) -> str:

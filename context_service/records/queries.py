@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, ScalarSelect, Select, Table, case, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Row,
+    ScalarSelect,
+    Select,
+    Table,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+)
 
 from context_service.model.conflict import Ruling
 from context_service.model.release import Draft, DraftState, Traffic
@@ -18,19 +35,26 @@ N = TypeVar("N", str, int)
 NAMES_PER_QUERY = 5_000
 """Databases limit the parameters of one statement: SQLite to 32,766, PostgreSQL to 65,535."""
 
+NAMES, RELEASE = "names", "release"
+"""Parameters of statements that are made once: making one takes longer than running it."""
+
 STANDING = [state for state in DraftState if state.standing]
 
 
-def in_parts(connection: Connection, names: Sequence[N], statement: Callable[[Sequence[N]], Select[Any]]) -> list[Row[Any]]:
-    """The rows of `statement` for each manageable part of `names`."""
+def among(column: Column[N]) -> ColumnElement[bool]:
+    """Whether a column holds one of the names that `in_parts` asks for."""
+    return column.in_(bindparam(NAMES, expanding=True))
+
+
+def in_parts(connection: Connection, names: Sequence[N], statement: Select[Any], **values: object) -> list[Row[Any]]:
+    """The rows of `statement`, which holds `among`, for each manageable part of `names`; `values` are its other parameters."""
     unique = list(dict.fromkeys(names))
     parts = [unique[start : start + NAMES_PER_QUERY] for start in range(0, len(unique), NAMES_PER_QUERY)]
-    return [row for part in parts for row in connection.execute(statement(part))]
+    return [row for part in parts for row in connection.execute(statement, {NAMES: part, **values})]
 
 
-def rulings_of(conflicts: Sequence[str]) -> Select[Any]:
-    """The rulings on these conflicts."""
-    return select(tables.rulings.c.payload).where(tables.rulings.c.conflict.in_(conflicts))
+RULINGS_OF = select(tables.rulings.c.payload).where(among(tables.rulings.c.conflict))
+"""The rulings on named conflicts."""
 
 
 def made(ruling: Ruling) -> tuple[datetime, str]:
@@ -38,6 +62,7 @@ def made(ruling: Ruling) -> tuple[datetime, str]:
     return ruling.made_at, ruling.id
 
 
+@lru_cache(maxsize=1)
 def newest() -> ScalarSelect[int]:
     """The highest published number, or 0."""
     return select(func.coalesce(func.max(tables.releases.c.number), 0)).scalar_subquery()
@@ -53,7 +78,12 @@ def states(table: FromClause) -> Select[Any]:
     return select(table.c.payload, table.c.added_in, table.c.removed_in)
 
 
-def visible(table: FromClause, number: int) -> ColumnElement[bool]:
+def named_release() -> BindParameter[int]:
+    """The parameter `RELEASE` of a statement."""
+    return bindparam(RELEASE, type_=Integer())
+
+
+def visible(table: FromClause, number: int | BindParameter[int]) -> ColumnElement[bool]:
     """Whether `number`, a release's or a standing draft's, reads a row: what the newest release at or below it reads, and the rows of
     the draft that has this number.
     """
@@ -78,12 +108,20 @@ def of_sources(table: Table, sources: Collection[str] | None) -> list[ColumnElem
     return [] if sources is None else [table.c.source.in_(sorted(sources))]
 
 
+HEAD, NEWEST = select(tables.head), select(newest())
+
+
 def traffic_of(connection: Connection, *, locked: bool) -> Traffic:
     """What is read now; `locked` keeps others from moving the head until the transaction ends."""
-    held = select(tables.head)
-    row = connection.execute(held.with_for_update() if locked else held).one()
-    highest = connection.scalar(select(newest()))
-    return Traffic(number=row.number, canary=row.canary, share=row.share, publishing_held=row.publishing_held, newest=highest or 0)
+    row = connection.execute(HEAD.with_for_update() if locked else HEAD).one()
+    highest = newest_number(connection)
+    return Traffic(number=row.number, canary=row.canary, share=row.share, publishing_held=row.publishing_held, newest=highest)
+
+
+def newest_number(connection: Connection) -> int:
+    """The highest published number, or 0."""
+    number: int = connection.execute(NEWEST).scalar_one()
+    return number
 
 
 def drafts_of(connection: Connection, *conditions: ColumnElement[bool]) -> list[Draft]:

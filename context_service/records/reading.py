@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,12 +16,16 @@ from context_service.model.document import Revision
 from context_service.model.release import Draft, HeadMove, Release, Traffic, View
 from context_service.records import tables
 from context_service.records.backends import Backend, translated
-from context_service.records.columns import load
+from context_service.records.columns import load, load_shared
 from context_service.records.queries import (
+    HEAD,
     STANDING,
+    among,
     drafts_of,
     in_parts,
+    named_release,
     newest,
+    newest_number,
     of_sources,
     payloads,
     states,
@@ -29,6 +34,8 @@ from context_service.records.queries import (
     visible,
 )
 from context_service.records.release_protocol import ReleaseReader
+
+RANGE = ("added_in", "removed_in")
 
 V = TypeVar("V", bound=Value)
 N = TypeVar("N", str, int)
@@ -39,30 +46,47 @@ class Reads:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._held = threading.local()
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """See `RecordStore.steady`."""
+        with self._reading() as connection:
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                del self._held.connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with translated(), self._backend.reads.connect() as connection:
+        held: Connection | None = getattr(self._held, "connection", None)
+        with translated(), nullcontext(held) if held else self._backend.reads.connect() as connection:
             yield connection
 
-    def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+    def _rows(self, statement: Select[Any], **parameters: object) -> Sequence[Row[Any]]:
         with self._reading() as connection:
-            return connection.execute(statement).all()
+            return connection.execute(statement, parameters).all()
 
-    def _rows_named(self, names: Sequence[N], statement: Callable[[Sequence[N]], Select[Any]]) -> list[Row[Any]]:
+    def _rows_named(self, names: Sequence[N], statement: Select[Any], **parameters: object) -> list[Row[Any]]:
         """The rows of `statement` for each manageable part of `names`, all from one state of the records."""
         with self._reading() as connection:
-            return in_parts(connection, names, statement)
+            return in_parts(connection, names, statement, **parameters)
 
-    def _values(self, kind: type[V], statement: Select[Any]) -> list[V]:
-        return [_value_of(kind, row) for row in self._rows(statement)]
+    def _values(self, kind: type[V], statement: Select[Any], **parameters: object) -> list[V]:
+        return [_value_of(kind, row) for row in self._rows(statement, **parameters)]
 
-    def _value(self, kind: type[V], statement: Select[Any]) -> V | None:
-        return next(iter(self._values(kind, statement.limit(1))), None)
+    def _value(self, kind: type[V], statement: Select[Any], **parameters: object) -> V | None:
+        """The one value there may be."""
+        return next(iter(self._values(kind, statement, **parameters)), None)
 
-    def _values_named(self, kind: type[V], names: Sequence[N], statement: Callable[[Sequence[N]], Select[Any]]) -> list[V]:
+    def _values_named(self, kind: type[V], names: Sequence[N], statement: Select[Any], **parameters: object) -> list[V]:
         """Each value once, although two parts of `names` may find the same one."""
-        return [_value_of(kind, row) for row in dict.fromkeys(self._rows_named(names, statement))]
+        rows = dict.fromkeys(self._rows_named(names, statement, **parameters))
+        return [load_shared(kind, row[0], **_range_of(row)) for row in rows]
+
+
+STATES_OF = states(tables.revisions).where(visible(tables.revisions, named_release()), among(tables.revisions.c.document))
 
 
 class ReleaseReads(Reads, ReleaseReader):
@@ -74,12 +98,12 @@ class ReleaseReads(Reads, ReleaseReader):
 
     def head(self) -> int:
         with self._reading() as connection:
-            number: int = connection.execute(select(tables.head.c.number)).scalar_one()
+            number: int = connection.execute(HEAD).one().number
             return number
 
     def view(self, number: int) -> View:
         with self._reading() as connection:
-            highest = connection.scalar(select(newest())) or 0
+            highest = newest_number(connection)
         return View(base=min(number, highest), draft=number if number > highest else None)
 
     def releases(self) -> list[Release]:
@@ -119,8 +143,7 @@ class ReleaseReads(Reads, ReleaseReader):
         return [row.document for row in self._rows(found.order_by(column.document))]
 
     def states_of(self, documents: Sequence[str], release: int) -> dict[str, Revision]:
-        alive = states(tables.revisions).where(visible(tables.revisions, release))
-        found = self._values_named(Revision, documents, lambda part: alive.where(tables.revisions.c.document.in_(part)))
+        found = self._values_named(Revision, documents, STATES_OF, release=release)
         return {revision.document: revision for revision in found}
 
     def unread(self, limit: int) -> list[str]:
@@ -136,5 +159,9 @@ class ReleaseReads(Reads, ReleaseReader):
 
 
 def _value_of(kind: type[V], row: Row[Any]) -> V:
-    columns = dict(row._mapping)
-    return load(kind, columns.pop("payload"), **columns)
+    """From the columns of `payloads` or `states`."""
+    return load(kind, row[0], **_range_of(row))
+
+
+def _range_of(row: Row[Any]) -> dict[str, int | None]:
+    return dict(zip(RANGE, row[1:], strict=False))

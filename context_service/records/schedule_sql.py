@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -18,7 +19,7 @@ from context_service.model.schedule import Delivery, Event, Lease, ScheduleState
 from context_service.records import tables
 from context_service.records.backends import Backend
 from context_service.records.columns import dump, load
-from context_service.records.queries import in_parts
+from context_service.records.queries import among, in_parts
 from context_service.records.schedule_protocol import ScheduleStore, ScheduleWriter
 
 RUNS_FORGOTTEN = 200
@@ -75,6 +76,15 @@ class SqlScheduleWriter(ScheduleWriter):
         self._connection.execute(update(tables.deliveries).where(tables.deliveries.c.id == delivery.id).values(_delivery_row(delivery)))
 
 
+_verified = tables.verifications.c
+VERIFIED = (
+    select(_verified.document, _verified.version, func.max(_verified.until).label("until"))
+    .where(among(_verified.document))
+    .group_by(_verified.document, _verified.version)
+)
+"""Until when the versions of documents are verified."""
+
+
 class SqlScheduleStore(ScheduleStore):
     """Reads; each is one transaction."""
 
@@ -96,10 +106,8 @@ class SqlScheduleStore(ScheduleStore):
             return load(Lease, payload) if payload else None
 
     def verified_until(self, versions: Mapping[str, str]) -> dict[str, datetime]:
-        column = tables.verifications.c
-        ends = select(column.document, column.version, func.max(column.until).label("until")).group_by(column.document, column.version)
         with self._reading() as connection:
-            rows = in_parts(connection, list(versions), lambda part: ends.where(column.document.in_(part)))
+            rows = in_parts(connection, list(versions), VERIFIED)
         return {row.document: row.until for row in rows if versions[row.document] == row.version}
 
     def verifications(self, document: str) -> list[Verification]:
@@ -125,7 +133,7 @@ class SqlScheduleStore(ScheduleStore):
     def deliveries(self, events: Sequence[str]) -> list[Delivery]:
         column = tables.deliveries.c
         with self._reading() as connection:
-            rows = in_parts(connection, events, lambda part: select(column.id, column.payload).where(column.event.in_(part)))
+            rows = in_parts(connection, events, select(column.id, column.payload).where(among(column.event)))
         return [load(Delivery, row.payload) for row in sorted(rows, key=lambda row: row.id)]
 
     def delivery_counts(self) -> dict[str, int]:
@@ -148,6 +156,7 @@ class SqlScheduleStore(ScheduleStore):
         return sorted(found, key=lambda change: (change.served_at, change.ref), reverse=True)[:limit]
 
 
+@cache
 def last_checks() -> Select[Any]:
     """Each source with the end of its last succeeded run. Every answer asks for these: it hops from source to source in the index, where
     grouping would read every run that there ever was.
@@ -221,7 +230,7 @@ def _change(connection: Connection, revision: Revision, served_at: datetime, see
 
 
 def _runs(connection: Connection, ids: Iterable[str]) -> list[SyncRun]:
-    rows = in_parts(connection, sorted(ids), lambda part: select(tables.runs.c.payload).where(tables.runs.c.id.in_(part)))
+    rows = in_parts(connection, sorted(ids), select(tables.runs.c.payload).where(among(tables.runs.c.id)))
     return [load(SyncRun, row.payload) for row in rows]
 
 
