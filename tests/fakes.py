@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from context_service.embedding.protocol import Vector
+from context_service.embedding.token_vectors import TokenVectors, unit
 from context_service.index.analysis import analyze
 from context_service.model.base import digest
 
@@ -47,3 +48,26 @@ class FakeReranker:
         """See Reranker.score."""
         wanted = set(analyze(query))
         return [12 * len(wanted & set(analyze(passage))) / max(1, len(wanted)) - 6 for passage in passages]
+
+
+class FakeTokenEncoder:
+    """Every stemmed word is a direction of its own, one of as many as there are dimensions; like those of real models, any two are near."""
+
+    def __init__(self, dimension: int = 64) -> None:
+        self._dimension = dimension
+        self.model_id = f"fake-tokens-{dimension}"
+        self.documents: list[str] = []
+        """What it was asked to encode."""
+
+    def encode_documents(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """See TokenEncoder.encode_documents."""
+        self.documents += texts
+        return [self.encode_query(text) for text in texts]
+
+    def encode_query(self, text: str) -> TokenVectors:
+        """See TokenEncoder.encode_query."""
+        vectors = np.zeros((max(1, len(analyze(text))), self._dimension), np.float32)
+        vectors[:, 0] = 0.8
+        for row, term in enumerate(analyze(text)):
+            vectors[row, 1 + int(digest(term), 16) % (self._dimension - 1)] = 0.6
+        return TokenVectors.of(unit(vectors))

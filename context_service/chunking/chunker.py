@@ -113,22 +113,22 @@ def _parts(text: str, blocks: Sequence[Block], count_tokens: CountTokens, target
             table_head = ""
         tokens = count_tokens(body)
         whole = block.kind in TABULAR or tokens <= target
-        spans = [(0, len(body))] if whole else _fitting_spans(body, count_tokens, target)
-        for start, end in spans:
-            cost = tokens if whole else count_tokens(body[start:end])
+        spans = [(0, len(body), tokens)] if whole else _fitting_spans(body, count_tokens, target)
+        for start, end, cost in spans:
             yield _Part(block.start + start, block.start + end, block.page, cost, block.kind in TABULAR, table_head)
 
 
-def _fitting_spans(body: str, count_tokens: CountTokens, target: int) -> Iterator[tuple[int, int]]:
+def _fitting_spans(body: str, count_tokens: CountTokens, target: int) -> Iterator[tuple[int, int, int]]:
+    """Spans that are at most the target, each with its tokens: counting costs, so nothing is counted twice."""
     for start, end in sentences(body):
         yield from _stretches(body, start, end, count_tokens, target)
 
 
-def _stretches(body: str, start: int, end: int, count_tokens: CountTokens, target: int) -> Iterator[tuple[int, int]]:
+def _stretches(body: str, start: int, end: int, count_tokens: CountTokens, target: int) -> Iterator[tuple[int, int, int]]:
     """The sentence if it fits, else stretches of it that do: as long as the average word allows, and cut again if that was too long."""
     size = count_tokens(body[start:end])
     if size <= target or end - start == 1:
-        yield start, end
+        yield start, end, size
         return
     for left, right in _word_spans(body, start, end, max(1, (end - start) * target // size)):
         yield from _stretches(body, left, right, count_tokens, target)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +18,9 @@ from tokenizers import Encoding, Tokenizer
 from context_service.embedding.protocol import Vector
 from context_service.embedding.weights import Located
 from context_service.errors import ModelUnavailable
+
+COUNTS_KEPT = 5_000
+"""Texts whose tokens are not counted again, the last used ones; answers tell the same texts again and again."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,10 +36,9 @@ class OnnxEmbedder:
         self.dimension = int(self._model.states(self._model.encode("dimension")).shape[-1])
 
     def embed_documents(self, texts: Sequence[str]) -> Vector:
-        """See `Embedder`. Long texts go first, so that no thread is left with one at the end."""
+        """See `Embedder`."""
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]), reverse=True)
-        for i, vector in zip(order, self._model.map(self._embed, [texts[i] for i in order]), strict=True):
+        for i, vector in enumerate(self._model.map_longest_first(self._embed, texts)):
             vectors[i] = vector
         return vectors
 
@@ -90,12 +93,13 @@ class _Model:
         self._counter = Tokenizer.from_file(str(located.tokenizer))
         self._counter.no_padding()
         self._counter.no_truncation()
+        self.count = lru_cache(maxsize=COUNTS_KEPT)(self._count)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="model")
 
     def encode(self, text: str, pair: str | None = None) -> Encoding:
         return self._tokenizer.encode(text, pair)
 
-    def count(self, text: str) -> int:
+    def _count(self, text: str) -> int:
         return len(self._counter.encode(text, add_special_tokens=False).ids)
 
     def states(self, encoding: Encoding) -> Any:
@@ -107,3 +111,9 @@ class _Model:
         if len(items) < 2:
             return [function(item) for item in items]
         return list(self._pool.map(function, items))
+
+    def map_longest_first(self, function: Callable[[str], R], texts: Sequence[str]) -> list[R]:
+        """As `map`, in the order of `texts`; long ones are begun first, so that no thread is left with one at the end."""
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
+        done = dict(zip(order, self.map(function, [texts[place] for place in order]), strict=True))
+        return [done[place] for place in range(len(texts))]

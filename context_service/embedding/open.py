@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from context_service.embedding.late_interaction import OnnxTokenEncoder
 from context_service.embedding.onnx import OnnxEmbedder, OnnxReranker
-from context_service.embedding.protocol import Embedder, Reranker
+from context_service.embedding.protocol import Embedder, Reranker, TokenEncoder
 from context_service.embedding.weights import locate
 from context_service.errors import ModelUnavailable
 
@@ -32,6 +33,16 @@ def open_reranker(setting: str, threads: int) -> Reranker | None:
 
         return SentenceTransformersReranker(name)
     raise _unknown(setting)
+
+
+def open_token_encoder(setting: str, threads: int) -> TokenEncoder | None:
+    """The late-interaction model that `setting` names, `onnx:<name or folder>`; None for `none`."""
+    if setting == "none":
+        return None
+    backend, _, name = setting.partition(":")
+    if backend == "onnx":
+        return OnnxTokenEncoder(locate(name), threads)
+    raise ModelUnavailable(f"`{setting}` names no late-interaction backend.", remedy="Write `onnx:<name>` or `none`.")
 
 
 def _unknown(setting: str) -> ModelUnavailable:

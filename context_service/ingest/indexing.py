@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from context_service.embedding.protocol import Embedder
 from context_service.index.protocol import FOREVER, IndexStore, Point
@@ -13,6 +14,7 @@ from context_service.records.protocol import RecordStore
 
 BATCH = 256
 T = TypeVar("T")
+_Named = tuple[str, tuple[int, int]]
 
 Report = Callable[[int, int], None]
 """Called with the number of points done and their total."""
@@ -22,29 +24,76 @@ def reconcile(records: RecordStore, index: IndexStore, embedder: Embedder, *, af
     """Bring the index to what the records say, for the rows that any number above `after` added or removed, or for all.
 
     Idempotent: only what differs is written, so a run that was killed is finished by the next one. Vectors come from the records; one
-    that is missing (a new embedding model) is computed and kept.
+    that is missing (a new embedding model) is computed and kept. Holds a batch of chunks at a time, however many there are.
     """
-    held = index.chunks(after=after)
-    wanted = {row.chunk: (row.added_in, row.removed_in or FOREVER) for row in records.chunk_ranges(after=after)}
-    # A chunk that a draft removed and took back is touched in the index alone; only one the records do not know is forgotten.
-    surplus = [chunk for chunk in held if chunk not in wanted]
-    wanted |= {chunk.id: (chunk.added_in, chunk.removed_in or FOREVER) for chunk in records.chunks(surplus).values()}
-    index.discard([chunk for chunk in surplus if chunk not in wanted])
-    missing = [chunk for chunk, (added_in, _) in wanted.items() if chunk not in held or held[chunk][0] != added_in]
-    total, done = len(missing), 0
-    for ids in batches(missing, BATCH):
-        index.upsert(_points(records, embedder, list(records.chunks(ids).values())))
-        done += len(ids)
-        report(done, total)
-    ended = {chunk: wanted[chunk][1] for chunk, (_, removed_in) in held.items() if chunk in wanted and wanted[chunk][1] != removed_in}
-    for chunks in batches(ended, BATCH):
-        index.remove({chunk: ended[chunk] for chunk in chunks})
+    total, done = sum(1 for row in _differing(records, index, after) if row.wanted and not row.right_text), 0
+    for some in batches(_differing(records, index, after), BATCH):
+        unexpected = _unexpected(records, some)
+        differing = [row if row.wanted else row.known_to(unexpected) for row in some]
+        if forgotten := [row.chunk for row in differing if not row.wanted]:
+            index.discard(forgotten)
+        missing = [row.chunk for row in differing if row.wanted and not row.right_text]
+        if ended := {row.chunk: row.wanted[1] for row in differing if row.wanted and row.right_text and row.wanted != row.held}:
+            index.remove(ended)
+        if missing:
+            index.upsert(_points(records, embedder, list(records.chunks(missing).values())))
+            done += len(missing)
+            report(done, total)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A chunk with the releases that it stands in: as the records want it, and as the index holds it."""
+
+    chunk: str
+    wanted: tuple[int, int] | None
+    held: tuple[int, int] | None
+
+    @property
+    def right_text(self) -> bool:
+        """Whether the index holds what the records want, but perhaps for its end."""
+        return self.wanted is not None and self.held is not None and self.wanted[0] == self.held[0]
+
+    def known_to(self, records: Mapping[str, tuple[int, int]]) -> _Row:
+        """The same, wanted as `records` has it."""
+        return replace(self, wanted=records.get(self.chunk))
+
+
+def _differing(records: RecordStore, index: IndexStore, after: int | None) -> Iterator[_Row]:
+    wanted = ((row.chunk, (row.added_in, row.removed_in or FOREVER)) for row in records.chunk_ranges(after=after))
+    held = ((chunk, (added_in, removed_in)) for chunk, added_in, removed_in in index.ranges(after=after))
+    return (row for row in _side_by_side(wanted, held) if row.wanted != row.held)
+
+
+def _side_by_side(wanted: Iterator[_Named], held: Iterator[_Named]) -> Iterator[_Row]:
+    """Every chunk of either side, both of which come by rising chunk."""
+    left, right = next(wanted, None), next(held, None)
+    while left or right:
+        if right is None or (left is not None and left[0] < right[0]):
+            yield _Row(*cast("_Named", left), None)
+            left = next(wanted, None)
+        elif left is None or right[0] < left[0]:
+            yield _Row(right[0], None, right[1])
+            right = next(held, None)
+        else:
+            yield _Row(*left, right[1])
+            left, right = next(wanted, None), next(held, None)
+
+
+def _unexpected(records: RecordStore, rows: Iterable[_Row]) -> dict[str, tuple[int, int]]:
+    """What the records want of chunks that only the index touched: one that a draft removed and took back is as it was; one that the
+    records do not know is missing.
+    """
+    found = records.chunks([row.chunk for row in rows if not row.wanted])
+    return {chunk.id: (chunk.added_in, chunk.removed_in or FOREVER) for chunk in found.values()}
 
 
 def index_is_behind(records: RecordStore, index: IndexStore) -> bool:
     """Whether the index differs from the records in what the newest release added and removed."""
     newest = records.traffic().newest
-    return {row.chunk for row in records.chunk_ranges(newest)} != index.chunks(newest).keys()
+    wanted = ((row.chunk, (0, 0)) for row in records.chunk_ranges(newest))
+    held = ((chunk, (0, 0)) for chunk, _, _ in index.ranges(newest))
+    return any(row.wanted != row.held for row in _side_by_side(wanted, held))
 
 
 def missing_texts(records: RecordStore, embedder: Embedder, chunks: Sequence[Chunk]) -> dict[str, str]:

@@ -45,17 +45,22 @@ class RivalFinder:
     def run(self, draft: int, report: Report) -> int:
         """Store the claims and rivalries of every chunk that `draft` adds; returns how many rivalries. Repeating it changes nothing."""
         shared = {rule.label for rule in self._records.rules() if rule.access is None or rule.access.customer != BOUND}
-        added = [row.chunk for row in self._records.chunk_ranges(draft) if row.added_in == draft]
-        for ids in batches(added, BATCH):
+        total = 0
+        for ids in batches(self._added(draft), BATCH):
             self._store_claims(chunk for chunk in self._records.chunks(ids).values() if chunk.label in shared)
+            total += len(ids)
         found: set[str] = set()
-        for done, ids in enumerate(batches(added, BATCH)):
+        for done, ids in enumerate(batches(self._added(draft), BATCH)):
             rivalries = {rivalry.id: rivalry for rivalry in self.among(self._records.claims_of(ids), draft)}
             with self._records.writing() as tx:
                 tx.put_rivalries(rivalries.values())
             found.update(rivalries)
-            report(done * BATCH + len(ids), len(added))
+            report(done * BATCH + len(ids), total)
         return len(found)
+
+    def _added(self, draft: int) -> Iterator[str]:
+        """The chunks that a draft adds. They are read as they are asked for: a first ingest may add a million."""
+        return (row.chunk for row in self._records.chunk_ranges(draft) if row.added_in == draft)
 
     def _store_claims(self, chunks: Iterable[Chunk]) -> None:
         every = list(chunks)

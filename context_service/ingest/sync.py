@@ -239,11 +239,13 @@ class Sync:
     def _overrides(self, key: str) -> OwnerOverrides:
         """What its owner has said of an item, also of one that was gone for a while."""
         records = self._tools.records
+        past = records.history(document_id(self._source.id, key))
+        if not any(revision.overridden for revision in past):
+            return OwnerOverrides()
         state = records.revision_of(self._source.id, key, self._slot.number())
         if state is None:
             head = records.head()
-            gone = [past for past in records.history(document_id(self._source.id, key)) if past.added_in <= head]
-            state = next(reversed(gone), None)
+            state = next((revision for revision in reversed(past) if revision.added_in <= head), None)
         return state.overridden.overrides if state and state.overridden else OwnerOverrides()
 
     def _ended(self, outcome: Outcome) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -21,7 +22,10 @@ class Classification(StrEnum):
     @property
     def level(self) -> int:
         """Position in the order; a ceiling admits its own level and everything below."""
-        return list(Classification).index(self)
+        return LEVELS[self]
+
+
+LEVELS = {classification: level for level, classification in enumerate(Classification)}
 
 
 class Access(Value):
@@ -50,8 +54,13 @@ class Resource(Value):
     @property
     def label(self) -> str:
         """The name under which the index files it; `rule@customer` for one customer's own data."""
-        base = digest(canonical_json(self.rule), length=16)
+        base = _rule_name(self.rule)
         return f"{base}@{self.access.customer}" if self.access and self.access.customer else base
+
+
+@lru_cache(maxsize=20_000)
+def _rule_name(rule: Resource) -> str:
+    return digest(canonical_json(rule), length=16)
 
 
 BOUND = "<customer>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
 
 from pydantic import Field, model_validator
 
@@ -74,4 +75,9 @@ class Facet(Value):
     @property
     def key(self) -> str:
         """Stable name of this combination."""
-        return digest(canonical_json(self), length=16)
+        return _facet_key(self)
+
+
+@lru_cache(maxsize=20_000)
+def _facet_key(facet: Facet) -> str:
+    return digest(canonical_json(facet), length=16)

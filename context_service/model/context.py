@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from context_service.model.applicability import Applicability, Window
 from context_service.model.base import Value
-from context_service.model.workflow import DecidedBy
+from context_service.model.workflow import DecidedBy, Step, Tier
 
 MAX_QUERY = 4_000
 """Characters of a query; a spoken turn has a few hundred."""
@@ -215,6 +215,15 @@ class ExcludedText(Value):
     because: str
 
 
+class Ranking(Value):
+    """How the candidates were put in order."""
+
+    tier: Tier = Field(description="What read them: `thorough` (a cross-encoder), `fast` (late interaction) or `none`.")
+    step: Step = Field(
+        Step.FULL, description="How far load lowered that: 0 not, 1 no tier above `fast`, 2 no reranking and fewer candidates."
+    )
+
+
 class Usage(Value):
     """What the answer cost: tokens of text, milliseconds by stage."""
 
@@ -239,6 +248,7 @@ class ContextReply(Value):
     excluded: Excluded
     notices: tuple[str, ...] = ()
     models: dict[str, str]
+    ranking: Ranking
     usage: Usage
 
 

@@ -59,6 +59,9 @@ class Company(Value):
     authority: dict[str, int] = Field(description="Authority tiers and their rank; the higher rank wins.", min_length=1)
     regions: dict[str, tuple[str, ...]] = Field({}, description="Region groups and the regions in them; groups may nest.")
     aliases: dict[str, tuple[str, ...]] = Field({}, description="Other words for a region, plan or product.")
+    glossary: dict[str, tuple[str, ...]] = Field(
+        {}, description="What customers say, and what the texts say for it; a question is searched in both."
+    )
     plans: tuple[str, ...] = Field((), description="Plans that exist.")
     products: tuple[str, ...] = Field((), description="Products that exist.")
     audiences: tuple[str, ...] = Field(description="Groups that access rules may name.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
 from typing import Literal
 
 from pydantic import Field
@@ -36,6 +37,33 @@ RANKING_RULES: tuple[RankingRule, ...] = (
 """The rules that rank rivals which both passed the gates, in the default order."""
 
 
+class Tier(StrEnum):
+    """What puts the candidates of a search in order, from the slowest on."""
+
+    THOROUGH = "thorough"
+    """A cross-encoder reads question and text together, for a few candidates."""
+    FAST = "fast"
+    """Late interaction with token vectors that were made at ingest."""
+    NONE = "none"
+    """The order of the search."""
+
+
+class Step(IntEnum):
+    """How far load has lowered what an answer takes; each step includes those before it."""
+
+    FULL = 0
+    FAST = 1
+    """No tier above `fast`."""
+    LEAN = 2
+    """No reranking, and fewer candidates."""
+
+
+EVERY_CHANNEL = "*"
+
+TIERS: Mapping[str, Tier] = {"voice": Tier.FAST, EVERY_CHANNEL: Tier.THOROUGH}
+"""The tier of each channel where a workflow says nothing."""
+
+
 class Risk(StrEnum):
     """How much a wrong answer in a workflow costs."""
 
@@ -61,7 +89,19 @@ class Workflow(Value):
     must_include: tuple[MustInclude, ...] = Field((), description="Texts that every answer carries.")
     token_budget: int = Field(1200, ge=1, le=100_000, description="Tokens of text in an answer unless the request says otherwise.")
     items: int = Field(6, ge=1, le=50, description="Most items in an answer.")
-    rerank: int = Field(12, ge=0, le=100, description="Candidates that the reranker reads; 0 leaves it out. Voice always leaves it out.")
+    rerank: int = Field(12, ge=0, le=100, description="Candidates that the cross-encoder of the thorough tier reads; 0 leaves it out.")
+    ranking: dict[str, Tier] = Field(
+        {}, description="Rerank tier by channel, `*` for all others: thorough, fast or none. Left out, voice is fast and the rest thorough."
+    )
     resolution: tuple[RankingRule, ...] = Field(RANKING_RULES, description="Order in which rules decide between rivals.")
     risk: Risk = Field(Risk.MEDIUM, description="How much a wrong answer costs; conflicts that touch it weigh accordingly.")
     minimum_confidence: float = Field(0.15, ge=0, le=1, description="Below this the decision is `insufficient`.")
+
+    def tier(self, channel: str, step: Step = Step.FULL) -> Tier:
+        """The tier that answers on a channel are given at a step of load."""
+        if step is Step.LEAN:
+            return Tier.NONE
+        wanted = next(by[name] for by in (self.ranking, TIERS) for name in (channel, EVERY_CHANNEL) if name in by)
+        if wanted is Tier.THOROUGH and (step is Step.FAST or not self.rerank):
+            return Tier.FAST
+        return wanted

@@ -114,6 +114,10 @@ class RecordWriter(ReleaseWriter, ScheduleWriter, ChangeWriter, Protocol):
         """Keep vectors by embedding key; a key that is there already is left as it is."""
         ...
 
+    def put_token_vectors(self, model_id: str, packed: Mapping[str, bytes]) -> None:
+        """Keep packed token vectors by embedding key; a key that is there already is left as it is."""
+        ...
+
     def put_rivalries(self, rivalries: Iterable[Rivalry]) -> None:
         """Keep rivalries by id; one that is there already is left as it is."""
         ...
@@ -164,6 +168,13 @@ class RecordStore(ReleaseReader, ScheduleStore, ChangeStore, Protocol):
 
     def writing(self) -> AbstractContextManager[RecordWriter]:
         """A transaction: committed when the block ends, rolled back when it raises."""
+        ...
+
+    def steady(self) -> AbstractContextManager[None]:
+        """Let every read that this thread makes in the block see the state at its beginning, for the cost of one transaction.
+
+        What the thread writes meanwhile is not seen either. Blocks do not nest.
+        """
         ...
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
@@ -285,6 +296,14 @@ class RecordStore(ReleaseReader, ScheduleStore, ChangeStore, Protocol):
 
     def vectors(self, model_id: str, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Kept vectors by embedding key; those never embedded with this model are missing."""
+        ...
+
+    def token_vectors(self, model_id: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """Kept token vectors, packed, by embedding key; those never encoded with this model are missing."""
+        ...
+
+    def without_token_vectors(self, model_id: str, after: str, limit: int) -> list[str]:
+        """The first `limit` chunks by id above `after` whose texts were never encoded with this model."""
         ...
 
     def marks(self, source: str) -> dict[str, ItemMark]:

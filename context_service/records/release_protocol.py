@@ -170,5 +170,5 @@ class ReleaseReader(Protocol):
         ...
 
 
-ORPHANED = ("claims", "claim_keys", "rivalries", "versions", "vectors")
+ORPHANED = ("claims", "claim_keys", "rivalries", "versions", "vectors", "token_vectors")
 """Tables whose rows live as long as something refers to them, in the order in which they have to be swept."""

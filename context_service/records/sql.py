@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import FromClause, Row, Select, bindparam, func, or_, select
+from sqlalchemy import FromClause, Row, Select, and_, bindparam, exists, func, or_, select
 
 from context_service.errors import StoreError
 from context_service.model.access import Principal, Resource
@@ -25,9 +26,20 @@ from context_service.model.rivalry import Rivalry
 from context_service.records import tables
 from context_service.records.backends import open_backend, translated
 from context_service.records.change_sql import SqlChangeStore
-from context_service.records.columns import load
+from context_service.records.columns import load, load_shared
 from context_service.records.protocol import CLAIMS_PER_KEY, ChunkRange, RecordStore, RecordWriter
-from context_service.records.queries import in_parts, made, newest, payloads, rulings_of, states, touched, touched_after, visible
+from context_service.records.queries import (
+    RULINGS_OF,
+    among,
+    made,
+    named_release,
+    newest,
+    payloads,
+    states,
+    touched,
+    touched_after,
+    visible,
+)
 from context_service.records.reading import ReleaseReads
 from context_service.records.schedule_sql import SqlScheduleStore, last_checks
 from context_service.records.schema import expected_schema, migrate, schema_of
@@ -67,18 +79,16 @@ class SqlRecordStore(ReleaseReads, SqlScheduleStore, SqlChangeStore, RecordStore
         return self._backend.exclusive(name)
 
     def rules(self) -> list[Resource]:
-        return self._values(Resource, payloads(tables.rules).order_by(tables.rules.c.label))
+        return [load_shared(Resource, row.payload) for row in self._rows(RULES)]
 
     def facets(self) -> list[Facet]:
-        return self._values(Facet, payloads(tables.facets).order_by(tables.facets.c.key))
+        return [load_shared(Facet, row.payload) for row in self._rows(FACETS)]
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        found = self._values_named(Chunk, ids, lambda part: states(tables.chunks).where(tables.chunks.c.id.in_(part)))
-        return {chunk.id: chunk for chunk in found}
+        return {chunk.id: chunk for chunk in self._values_named(Chunk, ids, CHUNKS)}
 
     def chunks_of(self, document: str, release: int) -> list[Chunk]:
-        its_own = _alive(tables.chunks, release).where(tables.chunks.c.document == document)
-        return self._values(Chunk, its_own.order_by(tables.chunks.c.ordinal))
+        return self._values(Chunk, CHUNKS_OF, release=release, document=document)
 
     def chunk_ranges(self, touched_in: int | None = None, *, after: int | None = None) -> Iterator[ChunkRange]:
         column = tables.chunks.c
@@ -92,28 +102,23 @@ class SqlRecordStore(ReleaseReads, SqlScheduleStore, SqlChangeStore, RecordStore
                 yield ChunkRange(chunk=row.id, added_in=row.added_in, removed_in=row.removed_in)
 
     def revisions(self, ids: Sequence[str]) -> dict[str, Revision]:
-        found = self._values_named(Revision, ids, lambda part: states(tables.revisions).where(tables.revisions.c.id.in_(part)))
-        return {revision.id: revision for revision in found}
+        return {revision.id: revision for revision in self._values_named(Revision, ids, REVISIONS)}
 
     def revision_of(self, source: str, key: str, release: int) -> Revision | None:
-        column = tables.revisions.c
-        return self._value(Revision, _alive(tables.revisions, release).where(column.source == source, column.key == key))
+        return self._value(Revision, REVISION_OF, release=release, source=source, key=key)
 
     def revisions_in(self, release: int, source: str | None = None) -> list[Revision]:
         column = tables.revisions.c
-        found = _alive(tables.revisions, release).order_by(column.key, column.source)
-        return self._values(Revision, found if source is None else found.where(column.source == source))
+        found = _alive(tables.revisions).order_by(column.key, column.source)
+        return self._values(Revision, found if source is None else found.where(column.source == source), release=release)
 
     def history(self, document: str) -> list[Revision]:
         column = tables.revisions.c
         return self._values(Revision, states(tables.revisions).where(column.document == document).order_by(column.added_in))
 
     def superseding(self, refs: Sequence[str], release: int) -> dict[str, list[Revision]]:
-        asked, declared = set(refs), tables.supersessions.c
-        alive = _alive(tables.revisions, release)
-        found = self._values_named(
-            Revision, refs, lambda part: alive.where(tables.revisions.c.id.in_(select(declared.revision).where(declared.ref.in_(part))))
-        )
+        asked = set(refs)
+        found = self._values_named(Revision, refs, SUPERSEDING, release=release)
         superseding: dict[str, list[Revision]] = {}
         for revision in sorted(found, key=lambda revision: (revision.source, revision.key)):
             for ref in asked.intersection(revision.governance.supersedes):
@@ -124,48 +129,40 @@ class SqlRecordStore(ReleaseReads, SqlScheduleStore, SqlChangeStore, RecordStore
         return self._value(Version, payloads(tables.versions).where(tables.versions.c.id == id))
 
     def current_resources(self, documents: Sequence[str]) -> dict[str, tuple[Resource, ...]]:
-        column = tables.documents.c
-        with self._reading() as connection:
-            said = in_parts(connection, documents, lambda part: select(column.id, column.payload).where(column.id.in_(part)))
-            released = in_parts(connection, documents, _last_released)
-        rules = {row.id: [load(Resource, row.payload)] for row in said}
-        for row in released:
-            if row.document in rules:
-                rules[row.document].append(load(Revision, row.payload).resource)
-        return {document: tuple(dict.fromkeys(both)) for document, both in rules.items()}
+        rules: dict[str, dict[Resource, None]] = {}
+        for row in self._rows_named(documents, RESOURCES):
+            said = [load_shared(Resource, row.payload)]
+            released = [load_shared(Revision, row.released).resource] if row.released else []
+            rules.setdefault(row.id, {}).update(dict.fromkeys([*said, *released]))
+        return {document: tuple(both) for document, both in rules.items()}
 
     def customer_records(self, customer: str, release: int) -> list[Revision]:
-        column = tables.revisions.c
-        its_own = _alive(tables.revisions, release).where(column.customer == customer)
-        return self._values(Revision, its_own.order_by(column.source, column.key))
+        return self._values(Revision, CUSTOMER_RECORDS, release=release, customer=customer)
 
     def rivalries(self, chunks: Sequence[str], release: int) -> list[Rivalry]:
-        alive, column = _both_sides_alive(release), tables.rivalries.c
-        found = self._values_named(
-            Rivalry, chunks, lambda part: alive.where(or_(column.left_chunk.in_(part), column.right_chunk.in_(part)))
-        )
+        found = self._values_named(Rivalry, chunks, RIVALRIES, release=release)
         return sorted(found, key=lambda rivalry: rivalry.id)
 
     def rivalries_touched(self, draft: int, release: int) -> list[Rivalry]:
         column, chunks = tables.rivalries.c, select(tables.chunks.c.id).where(touched(tables.chunks, draft))
         left, right = (select(column.id).where(side.in_(chunks)) for side in (column.left_chunk, column.right_chunk))
-        return self._values(Rivalry, _both_sides_alive(release).where(column.id.in_(left.union(right))).order_by(column.id))
+        return self._values(Rivalry, _both_sides_alive().where(column.id.in_(left.union(right))).order_by(column.id), release=release)
 
     def all_rivalries(self, release: int) -> list[Rivalry]:
-        return self._values(Rivalry, _both_sides_alive(release).order_by(tables.rivalries.c.id))
+        return self._values(Rivalry, _both_sides_alive().order_by(tables.rivalries.c.id), release=release)
 
     def claims(self, ids: Sequence[int]) -> dict[int, Claim]:
-        found = self._values_named(Claim, ids, lambda part: payloads(tables.claims).where(tables.claims.c.id.in_(part)))
+        found = self._values_named(Claim, ids, payloads(tables.claims).where(among(tables.claims.c.id)))
         return {claim.id: claim for claim in found}
 
     def claims_of(self, chunks: Sequence[str]) -> list[Claim]:
-        found = self._values_named(Claim, chunks, lambda part: payloads(tables.claims).where(tables.claims.c.chunk.in_(part)))
+        found = self._values_named(Claim, chunks, payloads(tables.claims).where(among(tables.claims.c.chunk)))
         return sorted(found, key=lambda claim: (claim.chunk, claim.start, claim.end, claim.id))
 
     def kindred(self, keys: Sequence[Sequence[int]], release: int, limit: int) -> list[list[int]]:
-        under_key = _claims_under_key(release)
         with self._reading() as connection:
-            found = {key: connection.scalars(under_key, {"key": key}).all() for key in {key for some in keys for key in some}}
+            wanted = {key for some in keys for key in some}
+            found = {key: connection.scalars(CLAIMS_UNDER_KEY, {"key": key, "release": release}).all() for key in wanted}
         counts = (Counter(claim for key in set(some) for claim in found[key]) for some in keys)
         return [sorted(count, key=lambda claim: (-count[claim], claim))[:limit] for count in counts]
 
@@ -173,20 +170,14 @@ class SqlRecordStore(ReleaseReads, SqlScheduleStore, SqlChangeStore, RecordStore
         column, kept = tables.conflicts.c, payloads(tables.conflicts)
         if ids is None:
             return self._values(Conflict, kept.order_by(column.id))
-        found = self._values_named(Conflict, ids, lambda part: kept.where(column.id.in_(part)))
+        found = self._values_named(Conflict, ids, kept.where(among(column.id)))
         return sorted(found, key=lambda conflict: conflict.id)
 
     def rulings_on(self, documents: Sequence[str]) -> list[Ruling]:
-        bound = tables.ruled_documents.c
-        found = self._values_named(
-            Ruling,
-            documents,
-            lambda part: payloads(tables.rulings).where(tables.rulings.c.id.in_(select(bound.ruling).where(bound.document.in_(part)))),
-        )
-        return sorted(found, key=made)
+        return sorted(self._values_named(Ruling, documents, RULINGS_ON), key=made)
 
     def rulings_of(self, conflicts: Sequence[str]) -> list[Ruling]:
-        return sorted(self._values_named(Ruling, conflicts, rulings_of), key=made)
+        return sorted(self._values_named(Ruling, conflicts, RULINGS_OF), key=made)
 
     def ruling(self, id: str) -> Ruling | None:  # noqa: A002 - the protocol's name
         return self._value(Ruling, payloads(tables.rulings).where(tables.rulings.c.id == id))
@@ -196,33 +187,36 @@ class SqlRecordStore(ReleaseReads, SqlScheduleStore, SqlChangeStore, RecordStore
         told = select(column.document, column.text, column.workflow, func.count().label("answers")).where(column.served_at >= since)
         grouped = told.group_by(column.document, column.text, column.workflow).order_by(column.workflow)
         counts: dict[TextKey, dict[str, int]] = {}
-        for row in self._rows_named(documents, lambda part: grouped.where(column.document.in_(part))):
+        for row in self._rows_named(documents, grouped.where(among(column.document))):
             counts.setdefault((row.document, row.text), {})[row.workflow] = row.answers
         return counts
 
     def served_contexts(self, texts: Sequence[TextKey], since: datetime) -> list[str]:
         column, wanted = tables.served_sides.c, set(texts)
         told = select(column.document, column.text, column.context, column.served_at).where(column.served_at >= since)
-        rows = self._rows_named([document for document, _ in texts], lambda part: told.where(column.document.in_(part)))
+        rows = self._rows_named([document for document, _ in texts], told.where(among(column.document)))
         newest = sorted({(row.served_at, row.context) for row in rows if (row.document, row.text) in wanted}, reverse=True)
         return [context for _, context in newest]
 
     def vectors(self, model_id: str, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        column = tables.vectors.c
-        kept = select(column.key, column.vector).where(column.model_id == model_id)
-        rows = self._rows_named(keys, lambda part: kept.where(column.key.in_(part)))
+        rows = self._rows_named(keys, VECTORS, model=model_id)
         return {row.key: np.frombuffer(row.vector, dtype="<f4").astype(np.float32) for row in rows}
+
+    def token_vectors(self, model_id: str, keys: Sequence[str]) -> dict[str, bytes]:
+        return {row.key: bytes(row.packed) for row in self._rows_named(keys, TOKEN_VECTORS, model=model_id)}
+
+    def without_token_vectors(self, model_id: str, after: str, limit: int) -> list[str]:
+        chunk, kept = tables.chunks.c, tables.token_vectors.c
+        encoded = exists().where(kept.model_id == model_id, kept.key == chunk.embedding_key)
+        found = select(chunk.id).where(chunk.id > after, ~encoded).order_by(chunk.id).limit(limit)
+        return [row.id for row in self._rows(found)]
 
     def marks(self, source: str) -> dict[str, ItemMark]:
         kept = self._values(ItemMark, payloads(tables.marks).where(tables.marks.c.source == source).order_by(tables.marks.c.key))
         return {mark.key: mark for mark in kept}
 
     def failing_since(self, documents: Sequence[str]) -> dict[str, datetime]:
-        column = tables.marks.c
-        failing = select(column.document, column.failing_since).where(column.failing_since.is_not(None))
-        return {
-            row.document: row.failing_since for row in self._rows_named(documents, lambda part: failing.where(column.document.in_(part)))
-        }
+        return {row.document: row.failing_since for row in self._rows_named(documents, FAILING)}
 
     def cursor(self, source: str) -> str | None:
         with self._reading() as connection:
@@ -240,7 +234,7 @@ class SqlRecordStore(ReleaseReads, SqlScheduleStore, SqlChangeStore, RecordStore
         return {row.source: row.at for row in self._rows(last_checks()) if row.at}
 
     def principal_by_key(self, key_hash: str) -> Principal | None:
-        return self._value(Principal, payloads(tables.principals).where(tables.principals.c.key_hash == key_hash))
+        return self._value(Principal, PRINCIPAL, key_hash=key_hash)
 
     def principals(self) -> list[Principal]:
         return self._values(Principal, payloads(tables.principals).order_by(tables.principals.c.id))
@@ -275,30 +269,56 @@ class SqlRecordStore(ReleaseReads, SqlScheduleStore, SqlChangeStore, RecordStore
         return [_audit_record(row) for row in self._rows(statement.order_by(tables.audit.c.number))]
 
 
-def _alive(table: FromClause, release: int) -> Select[Any]:
-    return states(table).where(visible(table, release))
+@cache
+def _alive(table: FromClause) -> Select[Any]:
+    return states(table).where(visible(table, named_release()))
 
 
-def _claims_under_key(release: int) -> Select[Any]:
+def _claims_under_key() -> Select[Any]:
     keyed, column = tables.claim_keys.c, tables.claims.c
     joined = tables.claim_keys.join(tables.claims, column.id == keyed.claim).join(tables.chunks, tables.chunks.c.id == column.chunk)
-    living = select(keyed.claim).select_from(joined).where(keyed.key == bindparam("key"), visible(tables.chunks, release))
+    living = select(keyed.claim).select_from(joined).where(keyed.key == bindparam("key"), visible(tables.chunks, named_release()))
     return living.order_by(keyed.claim).limit(CLAIMS_PER_KEY)
 
 
-def _last_released(documents: Sequence[str]) -> Select[Any]:
-    column, other = tables.revisions.c, tables.revisions.alias().c
-    last = select(func.max(other.added_in)).where(other.document == column.document, other.added_in <= newest()).scalar_subquery()
-    return select(column.document, column.payload).where(column.document.in_(documents), column.added_in == last)
+def _resources() -> Select[Any]:
+    """Documents with the rule that stands and the last released state."""
+    said, column, other = tables.documents.c, tables.revisions.c, tables.revisions.alias().c
+    last = select(func.max(other.added_in)).where(other.document == said.id, other.added_in <= newest()).scalar_subquery()
+    released = and_(column.document == said.id, column.added_in == last)
+    both = tables.documents.outerjoin(tables.revisions, released)
+    return select(said.id, said.payload, column.payload.label("released")).select_from(both).where(among(said.id))
 
 
-def _both_sides_alive(release: int) -> Select[Any]:
+@cache
+def _both_sides_alive() -> Select[Any]:
     sides = tables.chunks.alias(), tables.chunks.alias()
     columns = tables.rivalries.c.left_chunk, tables.rivalries.c.right_chunk
     found = payloads(tables.rivalries)
     for side, column in zip(sides, columns, strict=True):
-        found = found.join(side, side.c.id == column).where(visible(side, release))
+        found = found.join(side, side.c.id == column).where(visible(side, named_release()))
     return found
+
+
+_chunk, _revision, _rivalry, _declared = tables.chunks.c, tables.revisions.c, tables.rivalries.c, tables.supersessions.c
+_bound, _vector, _tokens, _mark = tables.ruled_documents.c, tables.vectors.c, tables.token_vectors.c, tables.marks.c
+
+RULES = payloads(tables.rules).order_by(tables.rules.c.label)
+FACETS = payloads(tables.facets).order_by(tables.facets.c.key)
+CHUNKS = states(tables.chunks).where(among(_chunk.id))
+CHUNKS_OF = _alive(tables.chunks).where(_chunk.document == bindparam("document")).order_by(_chunk.ordinal)
+REVISIONS = states(tables.revisions).where(among(_revision.id))
+REVISION_OF = _alive(tables.revisions).where(_revision.source == bindparam("source"), _revision.key == bindparam("key"))
+CUSTOMER_RECORDS = _alive(tables.revisions).where(_revision.customer == bindparam("customer")).order_by(_revision.source, _revision.key)
+SUPERSEDING = _alive(tables.revisions).where(_revision.id.in_(select(_declared.revision).where(among(_declared.ref))))
+RESOURCES = _resources()
+RIVALRIES = _both_sides_alive().where(or_(among(_rivalry.left_chunk), among(_rivalry.right_chunk)))
+CLAIMS_UNDER_KEY = _claims_under_key()
+RULINGS_ON = payloads(tables.rulings).where(tables.rulings.c.id.in_(select(_bound.ruling).where(among(_bound.document))))
+VECTORS = select(_vector.key, _vector.vector).where(_vector.model_id == bindparam("model"), among(_vector.key))
+TOKEN_VECTORS = select(_tokens.key, _tokens.packed).where(_tokens.model_id == bindparam("model"), among(_tokens.key))
+FAILING = select(_mark.document, _mark.failing_since).where(_mark.failing_since.is_not(None), among(_mark.document))
+PRINCIPAL = payloads(tables.principals).where(tables.principals.c.key_hash == bindparam("key_hash"))
 
 
 def _audit_record(row: Row[Any]) -> AuditRecord:

@@ -42,11 +42,16 @@ def _no_chunk(column: ColumnElement[str]) -> ColumnElement[bool]:
     return ~exists().where(tables.chunks.c.id == column)
 
 
+def _no_text(key: ColumnElement[str]) -> ColumnElement[bool]:
+    return ~exists().where(tables.chunks.c.embedding_key == key)
+
+
 _ORPHAN: dict[str, Callable[[Table], ColumnElement[bool]]] = {
     "claims": lambda table: _no_chunk(table.c.chunk),
     "claim_keys": lambda table: ~exists().where(tables.claims.c.id == table.c.claim),
     "rivalries": lambda table: or_(_no_chunk(table.c.left_chunk), _no_chunk(table.c.right_chunk)),
     "versions": lambda table: ~exists().where(tables.revisions.c.version == table.c.id),
-    "vectors": lambda table: ~exists().where(tables.chunks.c.embedding_key == table.c.key),
+    "vectors": lambda table: _no_text(table.c.key),
+    "token_vectors": lambda table: _no_text(table.c.key),
 }
 """What makes a row of each table useless."""

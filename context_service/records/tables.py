@@ -229,6 +229,15 @@ vectors = Table(
 )
 """Float32 in little-endian order."""
 
+token_vectors = Table(
+    "token_vectors",
+    metadata,
+    Column("model_id", PlainText, primary_key=True),
+    Column("key", PlainText, primary_key=True),
+    Column("packed", LargeBinary, nullable=False),
+)
+"""One vector per token of a text, as the model that made them packs them."""
+
 principals = Table(
     "principals",
     metadata,

@@ -22,11 +22,13 @@ from context_service.records.change_sql import SqlChangeWriter
 from context_service.records.columns import dump, load
 from context_service.records.drafting import Drafting
 from context_service.records.protocol import KeyedClaim, RecordWriter, ServedSide
-from context_service.records.queries import in_parts, made, rulings_of
+from context_service.records.queries import RULINGS_OF, among, in_parts, made
 from context_service.records.schedule_sql import SqlScheduleWriter
 from context_service.records.sweeping import Sweeping
 
 Row = dict[str, object]
+
+LAST_AUDITED = select(tables.audit.c.number, tables.audit.c.hash).order_by(tables.audit.c.number.desc()).limit(1)
 
 
 class SqlRecordWriter(Drafting, Sweeping, SqlScheduleWriter, SqlChangeWriter, RecordWriter):
@@ -86,6 +88,9 @@ class SqlRecordWriter(Drafting, Sweeping, SqlScheduleWriter, SqlChangeWriter, Re
         rows = [{"model_id": model_id, "key": key, "vector": vectors[key].astype("<f4").tobytes()} for key in sorted(vectors)]
         self._keep(tables.vectors, rows)
 
+    def put_token_vectors(self, model_id: str, packed: Mapping[str, bytes]) -> None:
+        self._keep(tables.token_vectors, [{"model_id": model_id, "key": key, "packed": packed[key]} for key in sorted(packed)])
+
     def put_rivalries(self, rivalries: Iterable[Rivalry]) -> None:
         self._keep(tables.rivalries, [_rivalry_row(rivalry) for rivalry in rivalries])
 
@@ -98,11 +103,11 @@ class SqlRecordWriter(Drafting, Sweeping, SqlScheduleWriter, SqlChangeWriter, Re
         self._backend.queue(self._connection, "conflicts")
 
     def held_conflicts(self, ids: Sequence[str]) -> dict[str, Conflict]:
-        found = in_parts(self._connection, ids, lambda part: select(tables.conflicts.c.payload).where(tables.conflicts.c.id.in_(part)))
+        found = in_parts(self._connection, ids, select(tables.conflicts.c.payload).where(among(tables.conflicts.c.id)))
         return {conflict.id: conflict for conflict in (load(Conflict, row.payload) for row in found)}
 
     def held_rulings(self, conflicts: Sequence[str]) -> list[Ruling]:
-        found = in_parts(self._connection, conflicts, rulings_of)
+        found = in_parts(self._connection, conflicts, RULINGS_OF)
         return sorted((load(Ruling, row.payload) for row in found), key=made)
 
     def put_conflicts(self, conflicts: Iterable[Conflict]) -> None:
@@ -126,8 +131,7 @@ class SqlRecordWriter(Drafting, Sweeping, SqlScheduleWriter, SqlChangeWriter, Re
 
     def audit(self, entry: AuditEntry) -> AuditRecord:
         self._backend.queue(self._connection, "audit")
-        newest = select(tables.audit.c.number, tables.audit.c.hash).order_by(tables.audit.c.number.desc()).limit(1)
-        last = self._connection.execute(newest).first()
+        last = self._connection.execute(LAST_AUDITED).first()
         number, previous = (last.number, last.hash) if last else (0, GENESIS)
         record = chain(entry, number + 1, previous)
         self._connection.execute(tables.audit.insert(), _audit_row(record))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from context_service.embedding.protocol import Embedder, Reranker
 from context_service.model.context import ConflictReport, ContextRequest, Decision, Item, Lineage, Scores
 from context_service.model.rivalry import Passage
@@ -14,7 +12,7 @@ from context_service.model.source import Source
 from context_service.model.workflow import Workflow
 from context_service.policy.injection import FLAG
 from context_service.retrieval.assemble import CountTokens, Evidence, Excerpt, excerpt
-from context_service.retrieval.confidence import confidence
+from context_service.retrieval.confidence import Signals, confidence
 from context_service.retrieval.gate import Text
 from context_service.retrieval.search import Found, Query
 from context_service.retrieval.select import Selection
@@ -23,8 +21,19 @@ from context_service.text import sentences
 DEMOTED = "demoted"
 """Mark of a text that was ranked after fresher ones for its age."""
 
+MOST_JUDGED = 4
+"""Sentences of one side that are embedded to judge how much it bears on the question."""
+
 LEADING = 3
 """Items that lead an answer."""
+
+LEAST = 40
+"""Tokens that are held back for each text still to come, so that a small budget tells the sentences of several that bear on the question
+and not two of them whole. See docs/decisions for what it is worth.
+"""
+
+CHARACTERS = 4
+"""Of a token, about: enough to tell how little a short text needs."""
 
 
 @dataclass
@@ -37,18 +46,22 @@ class Answer:
     conflicts: tuple[ConflictReport, ...]
     tokens: int
     budget: int
+    signals: Signals
     asks_for: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
 
 class Judge:
-    """Tells how much sentences bear on the question, by the reranker where the channel has time for it, else by the vectors."""
+    """Tells how much sentences bear on the question: by the cross-encoder where it has been asked anyway, else by the vectors of the few
+    that share most with the question, so that a fast answer stays fast however many sentences there are.
+    """
 
     def __init__(self, query: Query, embedder: Embedder, reranker: Reranker | None) -> None:
         self._query = query
         self._embedder = embedder
         self._reranker = reranker
+        self._known: dict[str, float] = {}
 
     def best(self, texts: Sequence[str]) -> float:
         """The highest score among `texts`; scores of one judge compare with each other only."""
@@ -56,7 +69,18 @@ class Judge:
             return float("-inf")
         if self._reranker:
             return max(self._reranker.score(self._query.text, texts))
-        return float(np.max(self._embedder.embed_documents(texts) @ self._query.vector))
+        return max(self._cosine(text) for text in self._likeliest(texts))
+
+    def _likeliest(self, texts: Sequence[str]) -> list[str]:
+        if len(texts) <= MOST_JUDGED:
+            return [*texts]
+        evidence = Evidence(self._query.text, texts)
+        return sorted(dict.fromkeys(texts), key=lambda text: (-evidence.weigh(text), text))[:MOST_JUDGED]
+
+    def _cosine(self, text: str) -> float:
+        if text not in self._known:
+            self._known[text] = float(self._embedder.embed_documents([text])[0] @ self._query.vector)
+        return self._known[text]
 
 
 def compose(
@@ -73,9 +97,10 @@ def compose(
     excerpts = _fill(count_tokens, workflow, request.query, selection, budget)
     items = tuple(_item(sources, selection, chunk, told) for chunk, told in excerpts.items())
     conflicts = _touching(selection, excerpts)
-    logits = [selection.scores[chunk].reranked for chunk in excerpts if chunk in selection.scores]
-    best_logit = max((logit for logit in logits if logit is not None), default=None)
-    sure = confidence(best_logit, found.best_cosine) if excerpts else 0.0
+    scores = [selection.scores[chunk].reranked for chunk in excerpts if chunk in selection.scores]
+    best_score = max((score for score in scores if score is not None), default=None)
+    signals = Signals(best_score, found.best_cosine)
+    sure = confidence(selection.tier, signals) if excerpts else 0.0
     bearing = _bearing(judge, selection, excerpts, conflicts)
     decision, asks_for = _decide(sure, workflow.minimum_confidence, bearing)
     return Answer(
@@ -85,6 +110,7 @@ def compose(
         conflicts=conflicts if decision is not Decision.INSUFFICIENT else (),
         tokens=sum(told.tokens for told in excerpts.values()) if decision is not Decision.INSUFFICIENT else 0,
         budget=budget,
+        signals=signals,
         asks_for=asks_for,
         unknown=_unknown(selection, excerpts, conflicts),
         notices=(*selection.notices, *_too_small(selection, excerpts, budget)),
@@ -99,16 +125,24 @@ def _too_small(selection: Selection, told: Mapping[str, Excerpt], budget: int) -
 def _fill(count_tokens: CountTokens, workflow: Workflow, query: str, selection: Selection, budget: int) -> dict[str, Excerpt]:
     evidence = Evidence(query, [selection.texts[chunk].chunk.text for chunk in selection.order])
     excerpts: dict[str, Excerpt] = {}
+    chunks, most = [*selection.must, *selection.order], workflow.items + len(selection.must)
     left = budget
-    for chunk in [*selection.must, *selection.order]:
-        if len(excerpts) >= workflow.items + len(selection.must) or left <= 0:
+    for number, chunk in enumerate(chunks, 1):
+        if len(excerpts) >= most or left <= 0:
             break
         text = selection.texts[chunk].chunk
-        told = excerpt(text.text, text.flags, selection.removed.get(chunk, ()), left, evidence, count_tokens)
-        if told:
-            excerpts[chunk] = told
-            left -= told.tokens
+        to_come = chunks[number : number + most - len(excerpts) - 1] if chunk not in selection.must else []
+        for allowed in dict.fromkeys((max(left // 2, left - _held_back(selection, to_come)), left)):
+            if told := excerpt(text.text, text.flags, selection.removed.get(chunk, ()), allowed, evidence, count_tokens):
+                excerpts[chunk] = told
+                left -= told.tokens
+                break
     return excerpts
+
+
+def _held_back(selection: Selection, to_come: Iterable[str]) -> int:
+    """Tokens that the texts to come have to themselves."""
+    return sum(min(LEAST, len(selection.texts[chunk].chunk.text) // CHARACTERS) for chunk in to_come)
 
 
 def _touching(selection: Selection, told: Mapping[str, Excerpt]) -> tuple[ConflictReport, ...]:
@@ -142,10 +176,10 @@ def _bearing(judge: Judge, selection: Selection, told: Mapping[str, Excerpt], co
 
 
 def _leading(selection: Selection, told: Iterable[str]) -> list[str]:
-    """The told chunks nearest to the question: by the reranker's own score where there is one, else in order."""
+    """The told chunks nearest to the question: by the score of the tier that read them, else in order."""
     scored = {chunk: selection.scores.get(chunk, Scores()).reranked for chunk in told}
-    by_logit = sorted((chunk for chunk, logit in scored.items() if logit is not None), key=lambda chunk: -(scored[chunk] or 0.0))
-    return (by_logit or list(scored))[:LEADING]
+    by_score = sorted((chunk for chunk, score in scored.items() if score is not None), key=lambda chunk: -(scored[chunk] or 0.0))
+    return (by_score or list(scored))[:LEADING]
 
 
 def _words(selection: Selection, passages: Iterable[Passage]) -> list[str]:

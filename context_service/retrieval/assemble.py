@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from rank_bm25 import BM25Plus
 
@@ -18,6 +19,9 @@ GAP = " […] "
 
 MIN_TERMS = 3
 """With fewer terms left, a text has nothing to say."""
+
+OPENING = 100
+"""Characters in which most texts have said something."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,13 @@ class Evidence:
 
     def __init__(self, query: str, texts: Iterable[str]) -> None:
         self._query = analyze(query)
-        corpus = [analyze(text[start:end]) for text in texts for start, end in sentences(text)]
-        self._model = BM25Plus([terms for terms in corpus if terms] or [["nothing"]])
+        self._texts = texts
+
+    @cached_property
+    def _model(self) -> BM25Plus:
+        """Made when the first text is too long; most answers have none."""
+        corpus = [analyze(text[start:end]) for text in self._texts for start, end in sentences(text)]
+        return BM25Plus([terms for terms in corpus if terms] or [["nothing"]])
 
     def weigh(self, sentence: str) -> float:
         """How much a sentence has of what is asked; 0.0 is nothing."""
@@ -67,7 +76,13 @@ def excerpt(
 def kept(text: str, flags: frozenset[str], removed: Sequence[Removed]) -> str:
     """`text` without the parts that were taken out; empty when what is left says nothing."""
     words = _join(text, _subtract(text, [*removed, *_instructions(text, flags)]))
-    return words if len(analyze(words)) >= MIN_TERMS else ""
+    return words if _says_something(words) else ""
+
+
+def _says_something(words: str) -> bool:
+    """The opening tells nearly always, without looking at the rest."""
+    opening = words[:OPENING].rpartition(" ")[0]
+    return len(analyze(opening)) >= MIN_TERMS or len(analyze(words)) >= MIN_TERMS
 
 
 def _instructions(text: str, flags: frozenset[str]) -> list[Removed]:
@@ -83,7 +98,7 @@ def _shorten(text: str, taken: Sequence[Removed], budget: int, evidence: Evidenc
         if count(_join(text, sorted([*chosen, span]))) <= budget:
             chosen.append(span)
     words = _join(text, sorted(chosen))
-    if len(analyze(words)) < MIN_TERMS:
+    if not _says_something(words):
         return None
     left_out = [Removed(start=start, end=end, reason="budget") for start, end in spans if (start, end) not in chosen]
     return Excerpt(words, _ordered([*taken, *left_out]), count(words))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from context_service.embedding.protocol import Vector
 from context_service.index.protocol import Hit, IndexStore, SearchFilter
@@ -18,6 +18,7 @@ RANK_CONSTANT = 10
 LEXICAL_WEIGHT = 1.0
 DENSE_WEIGHT = 0.8
 RERANK_WEIGHT = 3.0
+INTERACTION_WEIGHT = 1.6
 """Weights of the branches; see docs/decisions for how they were measured."""
 
 
@@ -49,6 +50,8 @@ class Found:
     candidates: list[Candidate]
     best_cosine: float
     added: frozenset[str] = frozenset()
+    part_of: Mapping[str, int] = field(default_factory=dict)
+    """Chunk -> the question of the turn that found it, by number, where the turn asks several."""
 
     @property
     def chunks(self) -> list[str]:
@@ -100,6 +103,17 @@ def rerank(candidates: Sequence[Candidate], logits: Sequence[float]) -> list[Can
         for i, candidate in enumerate(candidates)
     ]
     return sorted(scored, key=lambda candidate: candidate.order)
+
+
+def blend(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[Candidate]:
+    """The candidates in the order of their late-interaction scores, which are of one scale, added to what the search gave them."""
+    blended = [
+        replace(
+            one, scores=one.scores.model_copy(update={"reranked": round(score, 4), "fused": one.scores.fused + INTERACTION_WEIGHT * score})
+        )
+        for one, score in zip(candidates, scores, strict=True)
+    ]
+    return sorted(blended, key=lambda candidate: candidate.order)
 
 
 def _share(rank: int | None, weight: float) -> float:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
-from context_service.embedding.protocol import Reranker
 from context_service.model.context import ConflictReport, Excluded, Removed, Scores, Side
 from context_service.model.document import Revision
 from context_service.model.rivalry import Passage
-from context_service.model.workflow import DecidedBy, MustInclude, Workflow
+from context_service.model.workflow import DecidedBy, MustInclude, Tier, Workflow
 from context_service.policy.applies import Match
 from context_service.records.protocol import RecordStore
 from context_service.retrieval.assemble import kept
 from context_service.retrieval.exclusions import exclusions
 from context_service.retrieval.gate import Asked, Gate, Text
-from context_service.retrieval.search import Candidate, Found, rerank
+from context_service.retrieval.search import Candidate, Found
 from context_service.retrieval.settle import Settled
-
-LOGIT_GAP = 5.0
-"""A reranked candidate this far below the best has nothing to do with the question."""
+from context_service.retrieval.tiers import Ranker, Reading
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,12 @@ class Selection:
     removed: Mapping[str, Sequence[Removed]]
     reports: Sequence[ConflictReport]
     open_passages: Mapping[str, Sequence[Passage]]
-    heirs: Mapping[str, frozenset[str]]
-    """Chunk with a side that won -> readable chunks of the sides it beat."""
+    heirs: Mapping[str, tuple[str, ...]]
+    """Chunk with a side that won -> readable chunks of the sides it beat, in the order of the search."""
     excluded: Excluded
     notices: tuple[str, ...]
+    tier: Tier = Tier.NONE
+    """What put the candidates in order."""
 
     @property
     def order(self) -> list[str]:
@@ -99,29 +99,44 @@ def fresher_first(selection: Selection) -> Selection:
     return replace(selection, candidates=sorted(selection.candidates, key=lambda one: selection.texts[one.chunk].treatment == "demote"))
 
 
-def by_pertinence(selection: Selection, reranker: Reranker, query: str, depth: int, added: frozenset[str]) -> Selection:
-    """The first `depth` candidates, and those that were added unsearched, in the reranker's order.
+def by_pertinence(selection: Selection, ranker: Ranker, query: str, depth: int, added: frozenset[str]) -> Selection | None:
+    """The first `depth` candidates, and those that were added unsearched, in the order of a tier; None where that cannot answer.
 
     It reads texts as they would be told, so that a text which owes its place to a sentence that lost falls back, and the side that won
-    takes that place over. What has nothing to do with the question is left out, and so is what was not read.
+    takes that place over; of the texts that were beaten at most `depth` are read. What has nothing to do with the question is left out,
+    and so is what was not read.
     """
-    told = {one: selection.told_text(one.chunk) for i, one in enumerate(selection.candidates) if i < depth or one.chunk in added}
-    head = [one for one, words in told.items() if words]
-    beaten = sorted({loser for one in head for loser in selection.heirs.get(one.chunk, ())})
-    scores = reranker.score(query, [_read(selection, one.chunk, told[one]) for one in head] + [_whole(selection, one) for one in beaten])
-    was = dict(zip(beaten, scores[len(head) :], strict=True))
-    logits = [max([score, *(was[loser] for loser in selection.heirs.get(one.chunk, ()))]) for one, score in zip(head, scores, strict=False)]
-    floor = max(logits, default=0.0) - LOGIT_GAP
-    ranked = rerank(head, logits)
-    return replace(selection, candidates=[one for one in ranked if one.scores.reranked is not None and one.scores.reranked >= floor])
+    told: dict[Candidate, str] = {}
+    for one in selection.candidates:
+        if (len(told) < depth or one.chunk in added) and (words := selection.told_text(one.chunk)):
+            told[one] = words
+    head = list(told)
+    beaten = _beaten([selection.heirs.get(one.chunk, ()) for one in head], depth)
+    scores = ranker.scores(query, [_as_told(selection, one.chunk, told[one]) for one in head] + [_whole(selection, one) for one in beaten])
+    if scores is None:
+        return None
+    was = {loser: score for loser, score in zip(beaten, scores[len(head) :], strict=True) if score is not None}
+    read = {one: score for one, score in zip(head, scores, strict=False) if score is not None}
+    best = [max([score, *(was[loser] for loser in selection.heirs.get(one.chunk, ()) if loser in was)]) for one, score in read.items()]
+    floor = max(best, default=0.0) - ranker.gap
+    ranked = [one for one in ranker.order(list(read), best) if one.scores.reranked is not None and one.scores.reranked >= floor]
+    return replace(selection, candidates=ranked, tier=ranker.tier)
 
 
-def _read(selection: Selection, chunk: str, words: str) -> str:
-    return f"{selection.texts[chunk].chunk.header}\n{words}"
+def _beaten(losers: Sequence[Sequence[str]], most: int) -> list[str]:
+    """What the head beat, at most `most`: the nearest loser of each winner first, so that one with many leaves the others theirs."""
+    in_turn = [loser for turn in zip_longest(*losers) for loser in turn if loser is not None]
+    return sorted([*dict.fromkeys(in_turn)][:most])
 
 
-def _whole(selection: Selection, chunk: str) -> str:
-    return selection.texts[chunk].chunk.indexed_text
+def _as_told(selection: Selection, chunk: str, words: str) -> Reading:
+    text = selection.texts[chunk].chunk
+    return _whole(selection, chunk) if words == text.text.strip() else Reading(f"{text.header}\n{words}")
+
+
+def _whole(selection: Selection, chunk: str) -> Reading:
+    text = selection.texts[chunk].chunk
+    return Reading(text.indexed_text, text.embedding_key)
 
 
 def _with_winners(candidates: Sequence[Candidate], settled: Settled) -> Iterator[Candidate]:
@@ -137,10 +152,10 @@ def _with_winners(candidates: Sequence[Candidate], settled: Settled) -> Iterator
                 yield Candidate(chunk, scores.model_copy(update={"fused": max(scores.fused, candidate.scores.fused)}))
 
 
-def _heirs(settled: Settled, found: Sequence[str]) -> dict[str, frozenset[str]]:
+def _heirs(settled: Settled, found: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Only what the search found hands its place on."""
     winners = {winner for loser in found for winner in settled.stands_in.get(loser, ())}
-    return {winner: frozenset(loser for loser in found if winner in settled.stands_in.get(loser, ())) for winner in winners}
+    return {winner: tuple(loser for loser in found if winner in settled.stands_in.get(loser, ())) for winner in winners}
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from math import ceil
 
 from context_service.declarations.company import Declarations
-from context_service.embedding.protocol import Embedder, Reranker
+from context_service.embedding.protocol import Embedder, Reranker, TokenEncoder
 from context_service.errors import Forbidden, UnknownWorkflow
 from context_service.index.protocol import IndexStore, SearchFilter
 from context_service.model.access import Principal
@@ -15,15 +18,16 @@ from context_service.model.applicability import Facet, Status
 from context_service.model.audit import Action, AuditEntry
 from context_service.model.base import admits, canonical_json, digest
 from context_service.model.conflict import Ruling, TextKey
-from context_service.model.context import ContextReply, ContextRequest, CustomerFacts, Item, Removed
+from context_service.model.context import ContextReply, ContextRequest, CustomerFacts, Item, Ranking, Removed
 from context_service.model.rivalry import Passage
-from context_service.model.workflow import Workflow
+from context_service.model.workflow import Step, Tier, Workflow
 from context_service.policy import Situation, readable_scope
 from context_service.policy.applies import Match, Regions, conditions, fit
 from context_service.records.change_protocol import ServedDocument
 from context_service.records.protocol import RecordStore, ServedSide
 from context_service.retrieval.answer import Answer, Judge, compose
 from context_service.retrieval.as_set import as_set
+from context_service.retrieval.confidence import Signals
 from context_service.retrieval.customer import Customer, read_customer, situation_values
 from context_service.retrieval.gate import Asked, Gate, Text
 from context_service.retrieval.release_pin import (
@@ -36,10 +40,12 @@ from context_service.retrieval.release_pin import (
     state_of_named,
 )
 from context_service.retrieval.ruled import Words
-from context_service.retrieval.search import BRANCH_LIMIT, Found, Query, search
+from context_service.retrieval.search import BRANCH_LIMIT, Found, search
 from context_service.retrieval.select import Selection, by_pertinence, fresher_first, required_texts, select
-from context_service.retrieval.settle import RulingsOn, Settlement
+from context_service.retrieval.settle import RulingsOn, Settled, Settlement
 from context_service.retrieval.stopwatch import Stopwatch
+from context_service.retrieval.tiers import CrossEncoderTier, LateInteractionTier, Ranker
+from context_service.retrieval.understand import Turn, each_part, search_each, understand
 
 SET_ASIDE_LIMIT = 20
 """Hits per branch that are looked at to tell what was set aside."""
@@ -47,10 +53,18 @@ SET_ASIDE_LIMIT = 20
 POOL = 24
 """Candidates that are read from the records and go on to ranking and conflicts."""
 
+LEAN_BRANCH_LIMIT, LEAN_POOL = 20, 12
+"""The same two numbers at the step of load where fewer candidates are looked at."""
+
+BUSY = {
+    Step.FAST: "The service is busy: the candidates were put in order by late interaction and not by the cross-encoder.",
+    Step.LEAN: "The service is busy: fewer candidates were looked at, in the order of the search.",
+}
+
+NOT_ENCODED = "The candidates stand in the order of the search: some of their texts are not encoded for the fast tier yet."
+
 MOST_HITS = 3_200
 """Hits per branch at which the search for readable texts ends."""
-
-VOICE = "voice"
 
 
 @dataclass(frozen=True)
@@ -65,15 +79,18 @@ class Engine:
     now: Callable[[], datetime]
     timer: Callable[[], float]
     new_id: Callable[[], str]
+    encoder: TokenEncoder | None = None
 
 
 @dataclass(frozen=True)
 class Computed:
-    """An answer, the workflow as it was set, and the disputed texts that the answer tells."""
+    """An answer, the workflow as it was set, the disputed texts that the answer tells, and what its confidence comes from."""
 
     reply: ContextReply
     workflow: Workflow
     told: Sequence[TextKey]
+    signals: Signals
+    """What the confidence was computed from."""
 
 
 class ContextService:
@@ -82,19 +99,32 @@ class ContextService:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._regions = Regions(engine.declarations.company.regions)
+        self._rankers: dict[Tier, Ranker] = {}
+        if engine.reranker:
+            self._rankers[Tier.THOROUGH] = CrossEncoderTier(engine.reranker)
+        if engine.encoder:
+            self._rankers[Tier.FAST] = LateInteractionTier(engine.encoder, engine.records)
 
-    def answer(self, request: ContextRequest, principal: Principal) -> ContextReply:
-        """The governed context for one question, one customer, one workflow.
+    def answer(self, request: ContextRequest, principal: Principal, step: Step = Step.FULL) -> ContextReply:
+        """The governed context for one question, one customer, one workflow, at a step of load.
 
         Raises InvalidRequest and its kin for a request that cannot be answered, Forbidden for a workflow outside the grant, NotReady
         before the first release. What the principal may not read is never found, counted or named.
         """
-        computed = self.compute(request, principal)
+        # A draft may move while it is read, which is seen only outside of what the records were when the reading began.
+        with self._engine.records.steady() if request.draft is None else nullcontext():
+            computed = self.compute(request, principal, step=step)
         self._audit(request, principal, computed)
         return computed.reply
 
     def compute(
-        self, request: ContextRequest, principal: Principal, extra: Sequence[Ruling] = (), *, number: int | None = None
+        self,
+        request: ContextRequest,
+        principal: Principal,
+        extra: Sequence[Ruling] = (),
+        *,
+        number: int | None = None,
+        step: Step = Step.FULL,
     ) -> Computed:
         """The answer as it would be with `extra` rulings beside those that stand, without a trace in the audit log.
 
@@ -117,33 +147,36 @@ class ContextService:
         watch.lap("customer")
         told, readable = self._filters(asked)
         watch.lap("scope")
-        query = Query(request.query, engine.embedder.embed_query(request.query))
+        turn = understand(request.query, engine.embedder.embed_query, engine.declarations.company.glossary)
         watch.lap("embed")
-        found = search(engine.index, query, told).including(self._own(customer, release))
-        aside = search(engine.index, query, readable, SET_ASIDE_LIMIT)
+        branch_limit, pool = (LEAN_BRANCH_LIMIT, LEAN_POOL) if step is Step.LEAN else (BRANCH_LIMIT, POOL)
+        found = search_each(engine.index, turn, told, branch_limit).including(self._own(customer, release))
+        aside = search(engine.index, turn.whole, readable, SET_ASIDE_LIMIT)
         watch.lap("search")
         gate = Gate(engine.records, engine.declarations.sources, self._regions, asked)
         required = required_texts(engine.records, gate, asked, workflow)
-        first = gate.read([*found.chunks[:POOL], *aside.chunks, *found.added])
-        found, read = self._refilled(gate, query, told, found, first)
+        first = gate.read([*found.chunks[:pool], *aside.chunks, *found.added])
+        found, read = self._refilled(gate, turn, told, found, first, pool, branch_limit)
         texts = {**required.texts, **read}
         watch.lap("decide")
         rulings_on = standing_rulings(engine.records, ruled_at(engine.records, request.standpoint, release, now), extra)
-        settled, texts = Settlement(engine.records, gate, asked, workflow.resolution, self._regions, rulings_on).settle(texts)
+        settlement = Settlement(engine.records, gate, asked, workflow.resolution, self._regions, rulings_on)
+        settled, texts = without_crowding(settlement, gate, texts, found, pool)
         selection = select(engine.records, gate, asked, required, found, aside.chunks, settled, texts)
         watch.lap("conflicts")
-        reranker = self._reranker(workflow, request)
-        if reranker:
-            selection = by_pertinence(selection, reranker, request.query, workflow.rerank, found.added)
-        selection = fresher_first(selection)
+        wanted = workflow.tier(request.channel, step)
+        rank = partial(self._ranked, wanted=wanted, workflow=workflow, found=found, share=len(turn.parts))
+        selection = fresher_first(each_part(selection, found, turn, rank))
         watch.lap("rerank")
-        judge = Judge(query, engine.embedder, reranker)
+        judge = Judge(turn.whole, engine.embedder, engine.reranker if selection.tier is Tier.THOROUGH else None)
         answer = compose(engine.embedder.count_tokens, judge, engine.declarations.sources, workflow, request, found, selection)
         watch.lap("assemble")
-        answer = replace(answer, notices=(*notices_at(request.standpoint, release), *answer.notices))
+        lowered = step if workflow.tier(request.channel) is not wanted or step is Step.LEAN else Step.FULL
+        busy = [BUSY[lowered]] if lowered else []
+        answer = replace(answer, notices=(*notices_at(request.standpoint, release), *busy, *answer.notices))
         require_unmoved(engine.records, release, state)
-        reply = self._reply(context, asked, customer.facts, answer, selection, watch, reranker)
-        return Computed(reply, workflow, told_texts(answer.items, settled.disputed))
+        reply = self._reply(context, asked, customer.facts, answer, selection, watch, Ranking(tier=selection.tier, step=step))
+        return Computed(reply, workflow, told_texts(answer.items, settled.disputed), answer.signals)
 
     def _draft_state(self, request: ContextRequest, number: int) -> DraftState | None:
         """None where no draft is named: a release never changes."""
@@ -182,20 +215,20 @@ class ContextService:
         return facet.status is Status.CURRENT and fit(needed, asked.known).match is not Match.NO
 
     def _refilled(
-        self, gate: Gate, query: Query, where: SearchFilter, found: Found, texts: Mapping[str, Text]
+        self, gate: Gate, turn: Turn, where: SearchFilter, found: Found, texts: Mapping[str, Text], pool: int, limit: int
     ) -> tuple[Found, Mapping[str, Text]]:
         """What was found with as many readable texts as an answer looks at, if there are so many.
 
         Texts whose rule was tightened since they were indexed are found and not readable; they take nobody's place.
         """
-        seen, limit = POOL, BRANCH_LIMIT
-        while sum(chunk in texts for chunk in found.chunks[:seen]) < POOL:
+        seen = pool
+        while sum(chunk in texts for chunk in found.chunks[:seen]) < pool:
             if seen < len(found.candidates):
-                texts = {**texts, **gate.read(found.chunks[seen : seen + POOL])}
-                seen += POOL
+                texts = {**texts, **gate.read(found.chunks[seen : seen + pool])}
+                seen += pool
             elif limit <= len(found.candidates) and limit < MOST_HITS:
                 limit *= 4
-                found, seen = search(self._engine.index, query, where, limit).including(sorted(found.added)), 0
+                found, seen = search_each(self._engine.index, turn, where, limit).including(sorted(found.added)), 0
             else:
                 break
         return found, texts
@@ -213,9 +246,8 @@ class ContextService:
         answer: Answer,
         selection: Selection,
         watch: Stopwatch,
-        reranker: Reranker | None,
+        ranking: Ranking,
     ) -> ContextReply:
-        embedder = self._engine.embedder
         return ContextReply(
             context_id=context,
             served_at=asked.situation.now,
@@ -229,13 +261,27 @@ class ContextService:
             conflicts=answer.conflicts,
             excluded=selection.excluded,
             notices=answer.notices,
-            models={"embedder": embedder.model_id} | ({"reranker": reranker.model_id} if reranker else {}),
+            models=self._models(ranking.tier),
+            ranking=ranking,
             usage=watch.usage(answer.tokens, answer.budget),
         )
 
-    def _reranker(self, workflow: Workflow, request: ContextRequest) -> Reranker | None:
-        """The reranker, unless the workflow leaves it out or the channel has no time for it."""
-        return self._engine.reranker if workflow.rerank and request.channel != VOICE else None
+    def _ranked(self, selection: Selection, query: str, wanted: Tier, workflow: Workflow, found: Found, share: int) -> Selection:
+        """The candidates in the order of the wanted tier, or of the next one below it that can answer. A turn of `share` questions has each
+        of them read its share of the candidates.
+        """
+        for tier in list(Tier)[list(Tier).index(wanted) :]:
+            ranker = self._rankers.get(tier)
+            depth = ceil((workflow.rerank if tier is Tier.THOROUGH else POOL) / share)
+            if ranker and (ranked := by_pertinence(selection, ranker, query, depth, found.added)):
+                return ranked
+            if ranker:
+                selection = replace(selection, notices=(*selection.notices, NOT_ENCODED))
+        return selection
+
+    def _models(self, tier: Tier) -> dict[str, str]:
+        ranker = self._rankers.get(tier)
+        return {"embedder": self._engine.embedder.model_id} | ({"reranker": ranker.model_id} if ranker else {})
 
     def _audit(self, request: ContextRequest, principal: Principal, computed: Computed) -> None:
         """Everything needed to reconstruct the answer: who, for whom, under which grant, release and models, and what was told."""
@@ -252,6 +298,8 @@ class ContextService:
                 "effective_on": reply.effective_on.isoformat(),
                 "declarations": digest(canonical_json(computed.workflow)),
                 "models": dict(reply.models),
+                "tier": reply.ranking.tier.value,
+                "step": reply.ranking.step.value,
                 "decision": reply.decision.value,
                 "milliseconds": reply.usage.milliseconds["total"],
                 "items": [item.chunk for item in reply.items],
@@ -271,6 +319,25 @@ class ContextService:
 def standing_rulings(records: RecordStore, moment: datetime, extra: Sequence[Ruling] = ()) -> RulingsOn:
     """The rulings that stand at `moment`, and `extra` ones."""
     return lambda documents: [ruling for ruling in (*records.rulings_on(documents), *extra) if ruling.stands_at(moment)]
+
+
+def without_crowding(
+    settlement: Settlement, gate: Gate, texts: Mapping[str, Text], found: Found, pool: int
+) -> tuple[Settled, dict[str, Text]]:
+    """What is settled once `pool` candidates are read that are no copies of others: copies of one text keep nothing else out."""
+    read = pool
+    settled, every = settlement.settle(texts)
+    while (wanted := pool + sum(_repeats(settled, every, chunk) for chunk in found.chunks[:read])) > read and read < len(found.chunks):
+        every = {**every, **gate.read([chunk for chunk in found.chunks[read:wanted] if chunk not in every])}
+        settled, every = settlement.settle(every)
+        read = wanted
+    return settled, every
+
+
+def _repeats(settled: Settled, texts: Mapping[str, Text], chunk: str) -> bool:
+    """Whether another chunk is told instead of this one as a whole."""
+    whole = len(texts[chunk].chunk.text) if chunk in texts else 0
+    return chunk in settled.copies or any(cut.start == 0 < whole <= cut.end for cut in settled.removed.get(chunk, ()))
 
 
 def told_texts(items: Iterable[Item], disputed: Iterable[Words]) -> list[TextKey]:

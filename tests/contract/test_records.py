@@ -182,6 +182,15 @@ class TestDrafts:
         assert store.revision_of("handbook", "nobody", 1) is None
         assert store.revision_of("nobody", "returns.md", 1) is None
 
+    def test_steady_reads_see_one_state_and_later_ones_the_next(self, two_stores: tuple[RecordStore, RecordStore]) -> None:
+        reader, writer = two_stores
+        with reader.steady():
+            before = reader.principals()
+            with writer.writing() as tx:
+                tx.register(Principal(id="agent", kind=PrincipalKind.AGENT), "hash")
+            assert reader.principals() == before == []
+        assert [principal.id for principal in reader.principals()] == ["agent"]
+
     def test_a_reader_of_a_release_does_not_see_the_draft(self, store: RecordStore) -> None:
         put(store, state("returns.md", 1), state("pricing.md", 1))
         publish(store, 1)
@@ -522,6 +531,26 @@ class TestDerived:
         assert found["k1"].dtype == np.float32
         assert found["k2"].tolist() == vector[::2].tolist()
         assert store.vectors("model-c", ["k1"]) == {}
+
+    def test_token_vectors_are_kept_to_the_byte_and_never_replaced(self, store: RecordStore) -> None:
+        packed = bytes(range(256))
+        with store.writing() as tx:
+            tx.put_token_vectors("model-a", {"k1": packed, "k2": b""})
+            tx.put_token_vectors("model-a", {"k1": b"other"})
+            tx.put_token_vectors("model-b", {"k1": b"other"})
+        assert store.token_vectors("model-a", ["k1", "k2", "k3"]) == {"k1": packed, "k2": b""}
+        assert store.token_vectors("model-c", ["k1"]) == {}
+
+    def test_chunks_that_were_never_encoded_are_listed_page_by_page(self, store: RecordStore) -> None:
+        documents = state("a.md", 1, words="old a"), state("b.md", 1, words="old b")
+        put(store, *documents)
+        chunks = sorted((chunk for document in documents for chunk in document[2]), key=lambda chunk: chunk.id)
+        with store.writing() as tx:
+            tx.put_token_vectors("model-a", {chunks[1].embedding_key: b"1"})
+        left = [chunk.id for chunk in chunks if chunk != chunks[1]]
+        assert store.without_token_vectors("model-a", "", 1) == left[:1]
+        assert store.without_token_vectors("model-a", left[0], 10) == left[1:]
+        assert store.without_token_vectors("model-b", "", 10) == [chunk.id for chunk in chunks]
 
 
 class TestSyncs:

@@ -265,6 +265,7 @@ class TestForgetting:
         written(store, new)
         with store.writing() as tx:
             tx.put_vectors("m", {chunk.embedding_key: np.ones(2, np.float32) for chunk in (*old_chunks, *kept_chunks, *new[2])})
+            tx.put_token_vectors("t", {chunk.embedding_key: b"1" for chunk in (*old_chunks, *kept_chunks, *new[2])})
             tx.put_claims([KeyedClaim(claim(old_chunks[0], 1), (7, 8)), KeyedClaim(claim(kept_chunks[0], 2), (7, 9))])
             tx.put_rivalries([rivals(old_chunks[0], kept_chunks[0]), rivals(new[2][0], kept_chunks[0])])
         published(store, draft)
@@ -277,7 +278,7 @@ class TestForgetting:
         assert store.unread(10) == [old.id]
         with store.writing() as tx:
             tx.delete_unread([old.id])
-            assert [tx.delete_orphans(table, None, 100).deleted for table in ORPHANED] == [1, 2, 1, 1, 2]
+            assert [tx.delete_orphans(table, None, 100).deleted for table in ORPHANED] == [1, 2, 1, 1, 2, 2]
             tx.mark_swept([1])
         assert store.unswept() == []
         assert texts(store, 2) == {"a.md": "new a", "b.md": "old b"}
@@ -290,6 +291,7 @@ class TestForgetting:
         assert set(store.vectors("m", [chunk.embedding_key for chunk in (*old_chunks, *kept_chunks)])) == {
             chunk.embedding_key for chunk in kept_chunks
         }
+        assert store.token_vectors("t", [chunk.embedding_key for chunk in old_chunks]) == {}
 
     def test_orphans_are_swept_page_by_page(self, store: RecordStore) -> None:
         with store.writing() as tx:

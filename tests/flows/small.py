@@ -10,7 +10,7 @@ from pathlib import Path
 
 from context_service.app import App, assemble
 from context_service.declarations.company import load
-from context_service.embedding.protocol import Embedder, Vector
+from context_service.embedding.protocol import Embedder, TokenEncoder, Vector
 from context_service.ingest.pipeline import Report
 from context_service.ingest.progress import Progress, Silent
 from context_service.model.access import Classification, Grant, Principal, PrincipalKind
@@ -117,10 +117,10 @@ class SmallCompany:
         shutil.copytree(self.folder, folder)
         return SmallCompany(folder)
 
-    def open(self, embedder: Embedder | None = None) -> App:
+    def open(self, embedder: Embedder | None = None, encoder: TokenEncoder | None = None) -> App:
         """The service over it."""
         settings = Settings(config=self.folder / "context.yaml", data=self.data)
-        return assemble(settings, load(settings.config), embedder or FakeEmbedder(), FakeReranker(), now=lambda: NOW)
+        return assemble(settings, load(settings.config), embedder or FakeEmbedder(), FakeReranker(), encoder, now=lambda: NOW)
 
     def ingest(self, embedder: Embedder | None = None, progress: Progress | None = None) -> Report:
         """Sync and publish."""

@@ -118,7 +118,7 @@ class TestChores:
                 raise DraftConflict(busy.pop(), remedy="")
             retained.append(clock.at)
 
-        chores = Chores(records, Work(restore=lambda _: None, retain=retain), clock)
+        chores = Chores(records, Work(restore=lambda _: None, retain=retain, encode=lambda _: None), clock)
         with pytest.raises(DraftConflict):
             chores.look()
         for hours in range(50):
@@ -135,7 +135,7 @@ class TestChores:
             while True:
                 step()
 
-        with Chores(records, Work(restore=lambda _: None, retain=retain), Clock()):
+        with Chores(records, Work(restore=lambda _: None, retain=retain, encode=lambda _: None), Clock()):
             assert begun.wait(10)
         records.close()
 
@@ -146,6 +146,6 @@ class TestChores:
             tries.release()
             raise DraftConflict("The draft is in use.", remedy="Wait.")
 
-        with Chores(records, Work(restore=lambda _: None, retain=retain), Clock()):
+        with Chores(records, Work(restore=lambda _: None, retain=retain, encode=lambda _: None), Clock()):
             assert all(tries.acquire(timeout=10) for _ in range(2))
         records.close()

@@ -130,3 +130,16 @@ def test_pages_are_those_of_the_parts() -> None:
 
 def test_an_empty_document_has_no_chunks() -> None:
     assert chunk(lay_out([]), words) == []
+
+
+def test_no_text_is_counted_twice() -> None:
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return words(text)
+
+    long = "One two three four. Five six seven eight. " + " ".join(f"word{number}" for number in range(30)) + "."
+    found = chunk(lay_out(elements(f"h1 Title\np {long}\np Short one.")), count, 10)
+    assert len(found) > 3
+    assert len(counted) == len(set(counted))

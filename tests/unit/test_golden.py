@@ -19,12 +19,13 @@ from context_service.model.context import (
     Freshness,
     Item,
     Lineage,
+    Ranking,
     Scores,
     Side,
     Usage,
 )
 from context_service.model.golden import Expectations
-from context_service.model.workflow import DecidedBy
+from context_service.model.workflow import DecidedBy, Tier
 from context_service.releases.golden import asked, misses
 from tests.companies import small_company
 
@@ -75,6 +76,7 @@ def reply(*items: Item, conflicts: tuple[ConflictReport, ...] = (), decision: De
         conflicts=conflicts,
         excluded=Excluded(counts={}),
         models={},
+        ranking=Ranking(tier=Tier.NONE),
         usage=Usage(tokens=1, token_budget=1, milliseconds={}),
     )
 
