@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 from context_service.declarations.company import Declarations, load
-from context_service.embedding.open import open_embedder, open_reranker
-from context_service.embedding.protocol import Embedder, Reranker
+from context_service.embedding.open import open_embedder, open_reranker, open_token_encoder
+from context_service.embedding.protocol import Embedder, Reranker, TokenEncoder
 from context_service.embedding.remembering import RememberingReranker
 from context_service.errors import DraftConflict, Forbidden, StoreError, Unauthenticated
 from context_service.index.open import open_index
@@ -31,6 +31,7 @@ from context_service.ingest.parsing import ParserPool
 from context_service.ingest.pipeline import Ingest, Report
 from context_service.ingest.progress import Progress, Stepping
 from context_service.ingest.serial import Serial
+from context_service.ingest.token_index import TokenIndex, encode_what_stands
 from context_service.ingest.watched import Watched
 from context_service.model.access import Principal
 from context_service.model.audit import Action, AuditEntry
@@ -40,6 +41,7 @@ from context_service.model.document import SyncRun
 from context_service.model.golden import GoldenOutcome
 from context_service.model.schedule import Verification
 from context_service.model.source import Webhook
+from context_service.model.workflow import Step
 from context_service.policy.keys import SECRET_BYTES, key_hash, make_key
 from context_service.records.protocol import RecordStore
 from context_service.records.sql import open_records
@@ -48,6 +50,7 @@ from context_service.releases.edit_checks import Tools as EditTools
 from context_service.releases.lifecycle import Releases
 from context_service.releases.retention import Retention
 from context_service.retrieval.browse import Browse
+from context_service.retrieval.overload import Admission
 from context_service.retrieval.release_pin import check_reader, named_number
 from context_service.retrieval.service import ContextService, Engine
 from context_service.rulings.service import Rulings
@@ -56,7 +59,7 @@ from context_service.schedule.board import Board
 from context_service.schedule.chores import Chores, Work
 from context_service.schedule.courier import Courier
 from context_service.schedule.desk import FreshnessDesk
-from context_service.schedule.metrics import exposition
+from context_service.schedule.metrics import Answering, exposition
 from context_service.schedule.monitor import Monitor
 from context_service.schedule.scheduler import Parts, Scheduler
 from context_service.settings import Settings
@@ -95,11 +98,13 @@ class App(AbstractContextManager["App"]):
     desk: FreshnessDesk
     control: ChangeControl
     releases: Releases
+    admission: Admission
+    encoder: TokenEncoder | None = None
     now: Callable[[], datetime] = utc_now
 
-    def answer(self, request: ContextRequest, principal: Principal) -> ContextReply:
+    def answer(self, request: ContextRequest, principal: Principal, step: Step = Step.FULL) -> ContextReply:
         """See `ContextService.answer`."""
-        return self.context.answer(request, principal)
+        return self.context.answer(request, principal, step)
 
     def conflicts(self, principal: Principal, filters: Filters, at: Standpoint = NOW) -> ConflictList:
         """See `Rulings.conflicts`."""
@@ -199,6 +204,7 @@ class App(AbstractContextManager["App"]):
         work = Work(
             restore=lambda step: self.releases.restore(Stepping(step)),
             retain=lambda step: self.releases.retain(RETENTION, Stepping(step)),
+            encode=lambda step: encode_what_stands(self.records, self.encoder, step) if self.encoder else None,
         )
         return Chores(self.records, work, self.now)
 
@@ -218,7 +224,11 @@ class App(AbstractContextManager["App"]):
         """Figures in Prometheus's text format. Raises Forbidden for anybody but an operator."""
         if not principal.operator:
             raise Forbidden("Only an operator may read the figures of the service.", remedy="Let Prometheus send an operator's key.")
-        return exposition(self.desk.board(principal), self.records.event_counts(), self.records.delivery_counts(), self.records.head())
+        load = self.admission.load()
+        admitted = {step.name.lower(): count for step, count in load.admitted.items()}
+        answering = Answering(inside=load.inside, step=load.step, admitted=admitted, refused=load.refused)
+        board = self.desk.board(principal)
+        return exposition(board, self.records.event_counts(), self.records.delivery_counts(), self.records.head(), answering)
 
     def register(self, principal: Principal, actor: str) -> str:
         """Register a principal and return its key, which is shown this once and stored only as a hash."""
@@ -273,18 +283,27 @@ def open_app(settings: Settings, declarations: Declarations | None = None, *, no
     Raises InvalidDeclaration, ModelUnavailable or StoreError with what to do about it.
     """
     declarations = declarations or load(settings.config)
-    embedder = open_embedder(settings.embedder, settings.model_threads)
-    return assemble(settings, declarations, embedder, open_reranker(settings.reranker, settings.model_threads), now=now)
+    threads = settings.model_threads
+    embedder, reranker = open_embedder(settings.embedder, threads), open_reranker(settings.reranker, threads)
+    return assemble(settings, declarations, embedder, reranker, open_token_encoder(settings.late_interaction, threads), now=now)
 
 
 def assemble(
-    settings: Settings, declarations: Declarations, embedder: Embedder, reranker: Reranker | None, *, now: Callable[[], datetime] = utc_now
+    settings: Settings,
+    declarations: Declarations,
+    embedder: Embedder,
+    reranker: Reranker | None,
+    encoder: TokenEncoder | None = None,
+    *,
+    now: Callable[[], datetime] = utc_now,
 ) -> App:
     """Wire these models to the stores that `settings` name. Raises StoreError."""
     settings.data.mkdir(parents=True, exist_ok=True)
     records = open_records(records_url(settings))
     index = open_index(settings.index_url, settings.index_api_key, settings.data / "index", embedder.model_id, embedder.dimension)
-    engine = Engine(records, index, embedder, reranker, declarations, now=now, timer=time.perf_counter, new_id=new_id)
+    if encoder:
+        index = TokenIndex(index, records, encoder)
+    engine = Engine(records, index, embedder, reranker, declarations, now, time.perf_counter, new_id, encoder)
     context = ContextService(engine)
     # A preview answers each question twice, and owners preview several wishes about the same questions.
     replays = ContextService(replace(engine, reranker=RememberingReranker(reranker))) if reranker else context
@@ -305,4 +324,21 @@ def assemble(
         published=control.workspaces.settle,
     )
     browse = Browse(records, declarations, now)
-    return App(settings, declarations, records, index, embedder, reranker, context, browse, rulings, desk, control, releases, now)
+    admission = Admission(settings.concurrency, settings.longest_wait, time.perf_counter)
+    return App(
+        settings,
+        declarations,
+        records,
+        index,
+        embedder,
+        reranker,
+        context,
+        browse,
+        rulings,
+        desk,
+        control,
+        releases,
+        admission,
+        encoder,
+        now,
+    )

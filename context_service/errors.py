@@ -28,7 +28,8 @@ ContextServiceError
 │       ├── CanaryRunning      canary-running          a release is being tried on a share of the conversations
 │       └── NotRestored        not-restored            a rollback is not finished
 ├── ModelUnavailable           model-unavailable       weights are missing or are not the pinned ones
-└── NotReady                   not-ready               nothing has been published yet
+├── NotReady                   not-ready               nothing has been published yet
+└── Overloaded                 overloaded              more is asked than can be answered; carries when to ask again
 
 `status` is the HTTP status of the problem document (RFC 9457); `remedy` says what the person does next.
 """
@@ -257,3 +258,14 @@ class NotReady(ContextServiceError):
 
     code = "not-ready"
     status = 503
+
+
+class Overloaded(ContextServiceError):
+    """More is asked than can be answered; `retry_after` is the number of seconds after which to ask again."""
+
+    code = "overloaded"
+    status = 429
+
+    def __init__(self, message: str, *, remedy: str, field: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(message, remedy=remedy, field=field)
+        self.retry_after = retry_after

@@ -27,7 +27,18 @@ class Settings(BaseSettings):
         "onnx:ms-marco-minilm-l12-v2",
         description="`onnx:<known name or folder>`, `sentence-transformers:<name or folder>` or `none`.",
     )
+    late_interaction: str = Field(
+        "onnx:answerai-colbert-small-v1",
+        description="Model of the fast rerank tier: `onnx:<known name or folder>` or `none`. Texts are read by it once, at ingest.",
+    )
     model_threads: int = Field(2, ge=1, le=64, description="Sessions that embed side by side, one thread each.")
+    concurrency: int = Field(4, ge=1, le=64, description="Questions that are answered at the same time; others wait.")
+    longest_wait: float = Field(
+        1.0,
+        gt=0,
+        description="Seconds that a question may wait: from a quarter on answers are ranked faster, from a half on they look at less, "
+        "beyond it they are refused (429).",
+    )
     host: str = Field("127.0.0.1", description="Address the service listens on.")
     port: int = Field(8321, ge=0, le=65535, description="Port the service listens on.")
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from context_service.api.problems import HttpProblem, Problem, error_problem, keeps_its_words, problem, problem_response, validation_problem
-from context_service.errors import ContextServiceError, Unauthenticated
+from context_service.errors import ContextServiceError, Overloaded, Unauthenticated
 
 CHALLENGE = {"www-authenticate": 'Bearer realm="context-service"'}
 
@@ -24,8 +24,7 @@ def add_handlers(api: FastAPI, new_id: Callable[[], str]) -> None:
         incident = new_id()
         if not keeps_its_words(error):
             log.error("failed", incident=incident, code=error.code, cause=str(error))
-        headers = CHALLENGE if isinstance(error, Unauthenticated) else None
-        return problem_response(error_problem(error, incident), headers)
+        return problem_response(error_problem(error, incident), _headers(error))
 
     def on_validation(_: Request, error: RequestValidationError) -> Response:
         return problem_response(validation_problem(error.errors()))
@@ -36,6 +35,12 @@ def add_handlers(api: FastAPI, new_id: Callable[[], str]) -> None:
     api.exception_handler(ContextServiceError)(on_error)
     api.exception_handler(RequestValidationError)(on_validation)
     api.exception_handler(HTTPException)(on_http)
+
+
+def _headers(error: ContextServiceError) -> dict[str, str] | None:
+    if isinstance(error, Unauthenticated):
+        return CHALLENGE
+    return {"retry-after": str(error.retry_after)} if isinstance(error, Overloaded) else None
 
 
 def _http_problem(error: HTTPException) -> Problem:

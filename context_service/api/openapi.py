@@ -37,7 +37,7 @@ MEANINGS = {
     413: "The body is too large.",
     415: "The body is not declared to be JSON.",
     422: "The request does not fit; `field` names the first part that is wrong, `errors` all of them.",
-    429: "You have sent too many; wait.",
+    429: "More is asked than can be answered, or you have sent too many; `Retry-After`, where it is sent, says how many seconds to wait.",
     500: "Something nobody expected; `incident` names it in the service's log.",
     503: "A store or a model does not answer, or nothing has been published yet.",
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from context_service.api.conflict_operations import add_conflicts
 from context_service.api.examples import QUESTIONS
@@ -21,9 +23,11 @@ from context_service.api.workspace_operations import add_workspaces
 from context_service.app import App
 from context_service.errors import Forbidden, NotFound
 from context_service.ingest.progress import Silent
+from context_service.model.access import Principal
 from context_service.model.context import ContextReply, ContextRequest
 from context_service.model.document import Revision, SyncRun
 from context_service.model.release import Release
+from context_service.model.workflow import Step
 from context_service.retrieval.browse import DocumentView, SourceView
 
 SourceId = Annotated[str, Path(description="Id of the source.", examples=["handbook"])]
@@ -58,13 +62,27 @@ def operations(app: App) -> APIRouter:
 
 
 def _add_context(router: APIRouter, app: App) -> None:
-    @router.post("/context", summary="Ask for context", tags=["Context"], responses=may_answer(400, 401, 403, 409, 413, 415, 422, 500, 503))
-    def ask_for_context(request: Annotated[ContextRequest, Body(openapi_examples=QUESTIONS)], caller: Caller) -> ContextReply:
+    slots = asyncio.Semaphore(app.admission.slots)
+
+    def answered(request: ContextRequest, caller: Principal, step: Step) -> bytes:
+        with app.admission.computing():
+            return app.answer(request, caller, step).model_dump_json().encode()
+
+    @router.post(
+        "/context",
+        summary="Ask for context",
+        tags=["Context"],
+        response_model=ContextReply,
+        responses=may_answer(400, 401, 403, 409, 413, 415, 422, 429, 500, 503),
+    )
+    async def ask_for_context(request: Annotated[ContextRequest, Body(openapi_examples=QUESTIONS)], caller: Caller) -> Response:
         """Returns the knowledge that is current, applicable and allowed for this customer in this workflow, with citations; what was set
         aside and why; and a decision: `answer`, `needs_information` (ask for `asks_for`), `conflicted` (nobody decided between the two
         sides) or `insufficient`.
         """
-        return app.answer(request, caller)
+        with app.admission.admitted() as step:
+            async with slots:
+                return Response(await run_in_threadpool(answered, request, caller, step), media_type="application/json")
 
 
 def _add_sources(router: APIRouter, app: App) -> None:

@@ -48,6 +48,7 @@ TITLES: Mapping[str, str] = {
     "not-restored": "A rollback is not finished",
     "model-unavailable": "A model is not available",
     "not-ready": "Nothing has been published yet",
+    "overloaded": "More is asked than can be answered",
     "invalid-json": "The body is not JSON",
     "unsupported-media-type": "The body is of another type",
     "body-too-large": "The body is too large",

@@ -11,7 +11,7 @@ from itertools import chain as joined
 from context_service.app import records_url, utc_now
 from context_service.audit.chain import verify
 from context_service.declarations.company import Declarations, inspect
-from context_service.embedding.open import open_embedder, open_reranker
+from context_service.embedding.open import open_embedder, open_reranker, open_token_encoder
 from context_service.errors import ContextServiceError
 from context_service.index.open import open_index
 from context_service.ingest.indexing import index_is_behind
@@ -47,6 +47,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _sources(declarations)
     yield from _try("embedder", lambda: open_embedder(settings.embedder, 1).model_id)
     yield from _try("reranker", lambda: model.model_id if (model := open_reranker(settings.reranker, 1)) else "none, by setting")
+    encoder = settings.late_interaction
+    yield from _try("late interaction", lambda: model.model_id if (model := open_token_encoder(encoder, 1)) else "none, by setting")
     yield _disk(settings)
     yield from _stores(settings)
 

@@ -1,6 +1,7 @@
-"""What the process that holds the schedule does beside the syncs: it finishes rollbacks, and deletes what need not be kept once a day.
+"""What the process that holds the schedule does beside the syncs: it finishes rollbacks, deletes what need not be kept
+once a day, and encodes texts from before there was a fast rerank tier.
 
-Both may be killed at any moment and go on at the next look. They take the draft like a sync does; while one has it they wait.
+All may be killed at any moment and go on at the next look. The first two take the draft like a sync does; while one has it they wait.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Work:
 
     restore: Chore
     retain: Chore
+    encode: Chore
 
 
 class Chores:
@@ -47,6 +49,7 @@ class Chores:
         self._work = work
         self._now = now
         self._retained_at: datetime | None = None
+        self._encoded = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="chores", daemon=True)
 
@@ -65,6 +68,9 @@ class Chores:
         if self._retained_at is None or self._now() - self._retained_at >= RETAINED_EVERY:
             self._work.retain(self._step)
             self._retained_at = self._now()
+        if not self._encoded:
+            self._work.encode(self._step)
+            self._encoded = True
 
     def _step(self) -> None:
         if self._stop.is_set():

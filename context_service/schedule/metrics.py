@@ -1,8 +1,10 @@
-"""Figures for Prometheus, read from the records when they are asked for, so that every process gives the same ones."""
+"""Figures for Prometheus, read from the records when they are asked for, so that every process gives the same ones; but those of the
+load, which are of the process that is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,19 +18,34 @@ PREFIX = "context_"
 Figure = Callable[[SourceFreshness], float | None]
 
 
-def exposition(board: Board, events: Mapping[tuple[str, str], int], deliveries: Mapping[str, int], release: int) -> bytes:
+@dataclass(frozen=True)
+class Answering:
+    """How this process copes with what it is asked: requests inside, the step of load, requests so far by step, and those refused."""
+
+    inside: int
+    step: int
+    admitted: Mapping[str, int]
+    refused: int
+
+
+def exposition(
+    board: Board, events: Mapping[tuple[str, str], int], deliveries: Mapping[str, int], release: int, answering: Answering
+) -> bytes:
     """Prometheus's text format."""
     registry = CollectorRegistry()
-    registry.register(_Figures(board, events, deliveries, release))
+    registry.register(_Figures(board, events, deliveries, release, answering))
     return generate_latest(registry)
 
 
 class _Figures(Collector):
-    def __init__(self, board: Board, events: Mapping[tuple[str, str], int], deliveries: Mapping[str, int], release: int) -> None:
+    def __init__(
+        self, board: Board, events: Mapping[tuple[str, str], int], deliveries: Mapping[str, int], release: int, answering: Answering
+    ) -> None:
         self._board = board
         self._events = events
         self._deliveries = deliveries
         self._release = release
+        self._answering = answering
 
     def collect(self) -> Iterator[Metric]:
         """Every figure."""
@@ -39,6 +56,10 @@ class _Figures(Collector):
         yield self._of_source("source_failures", "Failed syncs in a row.", lambda one: float(one.failures))
         yield self._of_source("source_paused", "Whether its schedule is paused.", lambda one: float(one.paused is not None))
         yield self._lags()
+        yield GaugeMetricFamily(f"{PREFIX}requests_inside", "Requests for context in this process.", self._answering.inside)
+        yield GaugeMetricFamily(f"{PREFIX}load_step", "0 full, 1 fast, 2 lean.", float(self._answering.step))
+        yield CounterMetricFamily(f"{PREFIX}requests_refused", "Requests for context answered 429.", value=self._answering.refused)
+        yield self._answered()
         yield self._told()
         yield self._delivered()
 
@@ -47,6 +68,12 @@ class _Figures(Collector):
         for one in self._board.sources:
             for state in Freshness:
                 family.add_metric([one.source, state.value], float(one.state is state))
+        return family
+
+    def _answered(self) -> Metric:
+        family = CounterMetricFamily(f"{PREFIX}requests_admitted", "Requests for context by step of load.", labels=["step"])
+        for step, count in self._answering.admitted.items():
+            family.add_metric([step], count)
         return family
 
     def _told(self) -> Metric:

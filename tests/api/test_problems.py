@@ -17,6 +17,7 @@ from context_service.app import App
 from context_service.errors import ContextServiceError, InvalidDeclaration, NotReady, Unauthenticated
 from context_service.model.access import Principal
 from context_service.model.context import ContextReply, ContextRequest
+from context_service.model.workflow import Step
 from context_service.retrieval.service import ContextService
 from tests.api.conftest import bearer, browser, served
 
@@ -31,7 +32,7 @@ class Failing(ContextService):
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def answer(self, request: ContextRequest, principal: Principal) -> ContextReply:
+    def answer(self, request: ContextRequest, principal: Principal, step: Step = Step.FULL) -> ContextReply:
         raise self._error
 
 
