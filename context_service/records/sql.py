@@ -282,10 +282,13 @@ def _claims_under_key() -> Select[Any]:
 
 
 def _resources() -> Select[Any]:
-    """Documents with the rule that stands and the last released state."""
+    """Documents with the rule that stands and the last released state.
+
+    That none came later is asked, and not that it is the latest one: SQLite would look for the number first, which many rows share.
+    """
     said, column, other = tables.documents.c, tables.revisions.c, tables.revisions.alias().c
-    last = select(func.max(other.added_in)).where(other.document == said.id, other.added_in <= newest()).scalar_subquery()
-    released = and_(column.document == said.id, column.added_in == last)
+    later = select(other.id).where(other.document == said.id, other.added_in > column.added_in, other.added_in <= newest())
+    released = and_(column.document == said.id, column.added_in <= newest(), ~later.exists())
     both = tables.documents.outerjoin(tables.revisions, released)
     return select(said.id, said.payload, column.payload.label("released")).select_from(both).where(among(said.id))
 
