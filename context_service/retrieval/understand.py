@@ -25,8 +25,8 @@ _ASKING = r"who|whom|whose|what|when|where|which|why|how|can|could|do|does|did|i
 _TELLING = r"(?:tell|show|explain)\s+(?:me|us)\b|i\s+(?:want|need|would\s+like|wish)\b"
 _GREETING = r"(?:(?:and|also|plus|but|or|so|then|please|hi|hello)\b[\s,]*)*"
 _CONDITION = r"(?:if|when|once|after|because|since|as)\b[^?]*?,\s*"
-_JOINT = re.compile(rf"(?:,|;)?\s+(?:and|also|plus|but|or)\s+(?:also\s+)?(?=(?:{_ASKING})\b)", re.IGNORECASE)
-_QUESTION = re.compile(rf"^{_GREETING}(?:{_CONDITION})?(?:(?:{_ASKING})\b|{_TELLING})|\?\W*$", re.IGNORECASE)
+_JOINT = re.compile(rf"(?:[,;]|(?<=[^\s,;]))\s+(?:and|also|plus|but|or)\s+(?:also\s+)?(?=(?:{_ASKING})\b)", re.IGNORECASE)
+_QUESTION = re.compile(rf"^{_GREETING}(?:{_CONDITION})?(?:(?:{_ASKING})\b|{_TELLING})|\?[^\w?]*$", re.IGNORECASE)
 _LEANING = re.compile(
     r"\b(?:it|its|they|them|their|theirs|this|that|these|those|he|him|his|she|her|ones?|each|there|then|so)\b", re.IGNORECASE
 )

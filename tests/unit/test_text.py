@@ -114,3 +114,9 @@ def test_stems_are_the_same_in_every_thread() -> None:
     alone = [stem.__wrapped__(word) for word in words]
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(stem.__wrapped__, words * 8)) == alone * 8
+
+
+@pytest.mark.parametrize("marks", ["." * 400_000, "?!" * 200_000, "\n" * 400_000, " " * 400_000, '."' * 200_000])
+def test_a_long_row_of_marks_is_looked_through_once(marks: str) -> None:
+    """Looking through it once for every mark would take longer than a test may."""
+    assert sentences(f"So{marks}x")[0][0] == 0

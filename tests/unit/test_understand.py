@@ -95,3 +95,9 @@ def test_the_best_of_each_question_comes_before_the_second_of_any(tmp_path: Path
 )
 def test_a_question_is_also_asked_in_the_words_of_the_texts(question: str, expected: str) -> None:
     assert expanded(question, {"POA": ["power of attorney"], "log on": ["sign in"]}) == expected
+
+
+@pytest.mark.parametrize("filling", ["?" * 400_000, " " * 400_000, "and " * 100_000, "if a, " * 60_000])
+def test_a_long_row_of_anything_is_looked_through_once(filling: str) -> None:
+    """Looking through it once for every place in it would take longer than a test may."""
+    assert len(questions(f"What is it{filling}x")) == 1
