@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,21 @@ from tests.api.console_client import log_in
 from tests.companies import AGENT, OPERATOR, OWNER, STRANGER, open_test_app, small_company
 
 PRINCIPALS = {"agent": AGENT, "owner": OWNER, "operator": OPERATOR, "stranger": STRANGER}
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(scope="session")

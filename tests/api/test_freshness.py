@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +18,13 @@ from context_service.ingest.progress import Silent
 from context_service.model.audit import Action
 from context_service.model.context import Freshness
 from context_service.model.schedule import Delivery, Event, EventKind, Lease, SyncProgress
-from tests.api.conftest import browser, registered, served
+from tests.api.conftest import Clock, browser, registered, served
 from tests.companies import AGENT, OPERATOR, OWNER, STRANGER, open_test_app
 
 Json = dict[str, Any]
 NARROW = OWNER.model_copy(
     update={"id": "di", "teams": frozenset(), "grant": OWNER.grant.model_copy(update={"sources": frozenset({"crm"})})}
 )
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

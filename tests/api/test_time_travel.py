@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,26 +12,12 @@ import pytest
 from context_service.app import App
 from context_service.model.release import ReleaseKind
 from tests.api.change_people import RETURNS, SHORTER, SUPPORT, Json, People, done, refused
+from tests.api.conftest import Clock
 from tests.companies import OWNER, open_test_app
 
 WITHDRAWN = {"kind": "set_status", "document": "helpcenter:faq.md", "status": "withdrawn"}
 DEARER = {"kind": "text_override", "document": "helpcenter:faq.md", "passage": "EUR 7.99", "replacement": "EUR 9.99"}
 DOCUMENT = "/documents/handbook/returns.md"
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
